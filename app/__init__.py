@@ -1,0 +1,1 @@
+"""Seedrail: the backend of a catalog of Earth-system simulations."""

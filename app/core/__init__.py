@@ -1,0 +1,1 @@
+"""What every part of the backend leans on: settings, the database, errors."""

@@ -1,0 +1,103 @@
+"""Settings, read once from the environment and from `.env` in the project's root."""
+
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from app.core.errors import ConfigurationError
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The project's root: where `alembic.ini` and `.env` live."""
+
+_DRIVERS = {
+    "postgres": ("postgresql+psycopg", "postgresql+psycopg"),
+    "postgresql": ("postgresql+psycopg", "postgresql+psycopg"),
+    "postgresql+psycopg": ("postgresql+psycopg", "postgresql+psycopg"),
+    "sqlite": ("sqlite", "sqlite+aiosqlite"),
+    "sqlite+pysqlite": ("sqlite", "sqlite+aiosqlite"),
+    "sqlite+aiosqlite": ("sqlite", "sqlite+aiosqlite"),
+}
+
+
+class Environment(StrEnum):
+    """Where the backend runs; unset is `development`, never `production`."""
+
+    DEVELOPMENT = "development"
+    TEST = "test"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+class Settings(BaseSettings):
+    """The application's settings.
+
+    `DATABASE_URL` has no prefix because everything that deploys a backend sets it under that name;
+    every other setting is `APP_…`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="APP_",
+        env_file=ROOT / ".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        # A rejected value may be a URL with a password in it.
+        hide_input_in_errors=True,
+    )
+
+    database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    environment: Environment = Environment.DEVELOPMENT
+    lock_timeout: float = Field(default=60.0, gt=0, le=86_400)
+    """Seconds that a run waits for another one before it gives up."""
+
+    def url(self, *, asynchronous: bool = False) -> URL:
+        """The database's URL with the driver this project ships for it.
+
+        Raises ConfigurationError, which never quotes the URL itself.
+        """
+        raw = self.database_url.get_secret_value().strip() if self.database_url else ""
+        if not raw:
+            return self._embedded_url(asynchronous)
+        try:
+            url = make_url(raw)
+        except (ArgumentError, ValueError):
+            raise ConfigurationError(
+                "DATABASE_URL does not parse: expected something like"
+                " postgresql+psycopg://user:password@host:5432/name or sqlite:///file.db"
+                " (special characters in the password must be percent-encoded)"
+            ) from None
+        drivers = _DRIVERS.get(url.drivername)
+        if drivers is None:
+            raise ConfigurationError(
+                f"DATABASE_URL names the driver {url.drivername!r}, which is not supported:"
+                " use postgresql+psycopg or sqlite"
+            )
+        return url.set(drivername=drivers[asynchronous])
+
+    def _embedded_url(self, asynchronous: bool) -> URL:
+        if self.environment is Environment.PRODUCTION:
+            raise ConfigurationError(
+                "DATABASE_URL is not set: production never falls back to the embedded SQLite file"
+            )
+        driver = _DRIVERS["sqlite"][asynchronous]
+        return URL.create(driver, database=str(ROOT / "seedrail.db"))
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process; raises ConfigurationError with one line for each bad one."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(f"{_name(e['loc'])}: {e['msg']}" for e in error.errors())
+        raise ConfigurationError(f"bad settings: {faults}") from None
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    field = str(location[0]) if location else "?"
+    return field if field == "DATABASE_URL" else f"APP_{field.upper()}"

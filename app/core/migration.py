@@ -1,0 +1,122 @@
+"""Alembic for this application: what env.py needs of it, and the two commands as functions."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from alembic import command
+from alembic.autogenerate.api import AutogenContext
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import JSON, DefaultClause
+from sqlalchemy.exc import OperationalError
+
+from app.core.config import ROOT, Settings, get_settings
+from app.core.database import UTCDateTime, connected, new_engine
+from app.core.errors import AppError, DatabaseUnavailable
+from app.seeding import SEED_BASE, LockTimeout, SeedError
+
+
+def alembic_config() -> Config:
+    """The project's alembic.ini, wherever the process was started."""
+    return Config(str(ROOT / "alembic.ini"))
+
+
+def seed() -> tuple[str, ...]:
+    """`alembic upgrade head`; returns the revisions that the database is at then."""
+    command.upgrade(alembic_config(), "head")
+    return applied_revisions()
+
+
+def rollback_seed() -> tuple[str, ...]:
+    """`alembic downgrade seed_base`, or nothing where no seed revision was ever applied."""
+    heads = applied_revisions()
+    config = alembic_config()
+    if _includes_seed_base(config, heads):
+        command.downgrade(config, SEED_BASE)
+    return applied_revisions()
+
+
+def applied_revisions() -> tuple[str, ...]:
+    """The revisions in `alembic_version`, sorted; none for an empty database."""
+    engine = new_engine()
+    try:
+        with connected(engine) as connection:
+            return tuple(sorted(MigrationContext.configure(connection).get_current_heads()))
+    finally:
+        engine.dispose()
+
+
+def _includes_seed_base(config: Config, heads: tuple[str, ...]) -> bool:
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(config)
+    lineage = scripts.iterate_revisions(heads, "base") if heads else ()
+    return any(script.revision == SEED_BASE for script in lineage)
+
+
+# -- for env.py ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def reported(config: Config) -> Iterator[None]:
+    """On the command line: an expected error is a message and exit code 1, without a traceback.
+
+    Alembic's own handling would print it twice, wrapped to the terminal, and exit with 255.
+    """
+    try:
+        with _named_failures():
+            yield
+    except (AppError, SeedError) as error:
+        if config.cmd_opts is None or getattr(config.cmd_opts, "raiseerr", False):
+            raise
+        print(f"ERROR: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+@contextmanager
+def _named_failures() -> Iterator[None]:
+    """A lost connection or a lock that was not had in time, by their names."""
+    try:
+        yield
+    except OperationalError as error:
+        settings = get_settings()
+        if "database is locked" in str(error.orig):
+            raise LockTimeout(settings.lock_timeout) from None
+        if error.connection_invalidated:
+            shown = settings.url().render_as_string(hide_password=True)
+            raise DatabaseUnavailable(shown, error.orig or error) from None
+        raise
+
+
+def offline_options(settings: Settings) -> dict[str, Any]:
+    """How `--sql` is written: literals in place, and no driver's percent signs doubled."""
+    return {
+        "url": settings.url(),
+        "literal_binds": True,
+        "dialect_opts": {"paramstyle": "named"},
+    }
+
+
+def render_item(kind: str, item: Any, context: AutogenContext) -> str | Literal[False]:
+    """Revisions name SQLAlchemy's types, not the application's, and run on every database.
+
+    Without it a default is rendered in the words of the database that autogenerate happened to ask.
+    """
+    if kind == "type" and isinstance(item, UTCDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, JSON):
+        context.imports.add("from sqlalchemy.dialects.postgresql import JSONB")
+        return 'sa.JSON().with_variant(JSONB(), "postgresql")'
+    if kind == "server_default" and isinstance(item, DefaultClause):
+        return _PORTABLE_DEFAULTS.get(str(item.arg).lower(), False)
+    return False
+
+
+_PORTABLE_DEFAULTS: dict[str, str | Literal[False]] = {
+    "now()": "sa.func.now()",
+    "current_timestamp": "sa.func.now()",
+    "true": "sa.true()",
+    "false": "sa.false()",
+}

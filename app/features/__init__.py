@@ -1,0 +1,1 @@
+"""The application by feature; here is what Alembic needs of all of them together."""

@@ -1,0 +1,80 @@
+"""Field types of the seed documents: strict JSON values with camelCase keys, nothing coerced or dropped."""
+
+import re
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+_TIMESTAMP = re.compile(
+    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}([.,]\d{1,6})?)?(Z|[+-]\d{2}(:?\d{2})?)", re.ASCII
+)
+_WITHOUT_OFFSET = re.compile(r"\d{4}-\d{2}-\d{2}([T ][\d:.,]+)?", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+
+E = TypeVar("E", bound=Enum)
+
+
+class Document(BaseModel):
+    """The base of document models: camelCase keys, no unknown ones, no coercion."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", strict=True, validate_by_name=False, frozen=True
+    )
+
+
+def _timestamp(value: Any) -> datetime:
+    if not isinstance(value, str):
+        raise ValueError("should be a date and time as a string, like 2015-01-01T00:00:00Z")
+    if not _TIMESTAMP.fullmatch(value):
+        if _WITHOUT_OFFSET.fullmatch(value):
+            raise ValueError(f"has no offset from UTC (such as Z or +02:00): {value!r}")
+        raise ValueError(
+            f"is not an ISO 8601 date and time like 2015-01-01T00:00:00Z: {value[:60]!r}"
+        )
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError(f"is a date or time that does not exist: {value!r} ({error})") from None
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"lies outside the years 1 to 9999 in UTC: {value!r}") from None
+
+
+def _uuid(value: Any) -> UUID:
+    if not isinstance(value, str) or not _UUID.fullmatch(value):
+        raise ValueError("should be a UUID as a string")
+    return UUID(value)
+
+
+def by_value(kind: type[E]) -> Any:
+    """A field that takes one of an enum's values."""
+    allowed = ", ".join(repr(member.value) for member in kind)
+
+    def parse(value: Any) -> E:
+        for member in kind:
+            if isinstance(value, str) and member.value == value:
+                return member
+        raise ValueError(f"should be one of {allowed}, found {value!r}")
+
+    return Annotated[kind, BeforeValidator(parse)]
+
+
+def text(limit: int) -> Any:
+    """A string that fits a column of `limit` characters."""
+    return Annotated[str, StringConstraints(max_length=limit)]
+
+
+Timestamp = Annotated[datetime, BeforeValidator(_timestamp)]
+"""ISO 8601 with an offset, to the microsecond; becomes UTC."""
+
+Identifier = Annotated[UUID, BeforeValidator(_uuid)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Line = Annotated[str, StringConstraints(max_length=255)]
+Locator = Annotated[str, StringConstraints(max_length=2048)]
+RequiredLocator = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+Bytes = Annotated[int, Field(ge=0, lt=2**63)]

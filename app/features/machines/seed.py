@@ -1,0 +1,28 @@
+"""The seed set `machines`: reference data, wanted in every environment."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.features.machines.models import Machine
+from app.features.machines.schemas import MachineDocument
+from app.seeding import SeedRow, SeedSet, SeedTable, seed_id
+
+
+def machine_seed_id(name: str) -> str:
+    """The seed id of the machine of that name."""
+    return seed_id("machines", name)
+
+
+def _rows(machine: MachineDocument) -> Iterator[SeedRow]:
+    yield SeedRow("machines", machine.model_dump())
+
+
+def machines_seed_set(document: Path) -> SeedSet:
+    """The set, read from a document."""
+    return SeedSet(
+        name="machines",
+        document=document,
+        schema=MachineDocument,
+        flatten=_rows,
+        tables=(SeedTable(Machine.__table__, key=("name",)),),
+    )

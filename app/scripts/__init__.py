@@ -1,0 +1,1 @@
+"""Command-line scripts, run as modules from the project's root."""

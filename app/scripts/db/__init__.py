@@ -1,0 +1,1 @@
+"""Seeding and its rollback as scripts, and the seed documents."""

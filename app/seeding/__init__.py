@@ -1,0 +1,44 @@
+"""The seed engine: seed data as versioned Alembic revisions, so that rollback is a downgrade.
+
+It knows nothing of the application's features. An application declares its seed sets in a SeedCatalog, and
+its `env.py` passes `configure_options()` to Alembic and calls `attach()` and `lock()`.
+"""
+
+from app.seeding.errors import (
+    ChangeFileError,
+    ConflictError,
+    DocumentError,
+    LockTimeout,
+    RailError,
+    SeedError,
+    SetupError,
+    StateError,
+)
+from app.seeding.identity import seed_id
+from app.seeding.plugin import attach, configure_options, lock
+from app.seeding.rail import SEED_BASE, Rail
+from app.seeding.sets import SeedCatalog, SeedRow, SeedSet
+from app.seeding.tables import SeedTable
+from app.seeding.types import canonical_timestamp
+
+__all__ = [
+    "SEED_BASE",
+    "ChangeFileError",
+    "ConflictError",
+    "DocumentError",
+    "LockTimeout",
+    "Rail",
+    "RailError",
+    "SeedCatalog",
+    "SeedError",
+    "SeedRow",
+    "SeedSet",
+    "SeedTable",
+    "SetupError",
+    "StateError",
+    "attach",
+    "canonical_timestamp",
+    "configure_options",
+    "lock",
+    "seed_id",
+]

@@ -1,0 +1,150 @@
+"""Autogenerate for seeds: compares documents with the history, and splits a revision onto its rails."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import MigrateOperation
+from alembic.operations.ops import DowngradeOps, MigrationScript, UpgradeOps
+from alembic.runtime.migration import MigrationContext
+from alembic.util import PriorityDispatchResult
+
+from app.seeding.changefile import Header, encode, sha256
+from app.seeding.changes import Change, diff
+from app.seeding.documents import read_rows
+from app.seeding.errors import ChangeFileError
+from app.seeding.ledger import TABLE_NAMES
+from app.seeding.operations import (
+    DowngradeSeedsOp,
+    GeneratedSeedsOp,
+    PendingSeedsOp,
+    SchemaDiffs,
+    schema_ops,
+)
+from app.seeding.run import SeedRun
+
+log = logging.getLogger(__name__)
+
+PINS = "seed_pins"
+"""The key in `config.attributes` under which the template finds a new seed revision's change file."""
+
+
+def include_name(name: str | None, type_: str, parents: Mapping[str, Any]) -> bool:
+    """For `context.configure`: keeps autogenerate from dropping the ledger's tables."""
+    return not (type_ == "table" and name in TABLE_NAMES)
+
+
+def compare_seeds(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
+    """The comparator: what the documents ask for beyond the newest seed revision."""
+    run = SeedRun.of(context.migration_context)
+    if run.rail.exists:
+        rail = run.rail
+        rail.verify(rail.revisions)
+        before = rail.state_at(rail.head)
+        changes = list(diff(before, read_rows(run.catalog)))
+        if changes:
+            pending = PendingSeedsOp(changes, dict(run.catalog.tables), before)
+            # Alembic's own type wants one of its classes; any MigrateOperation does.
+            upgrade_ops.ops.append(cast(Any, pending))
+    return PriorityDispatchResult.CONTINUE
+
+
+def process_revision_directives(
+    context: MigrationContext, revision: Any, directives: list[MigrationScript]
+) -> None:
+    """For `context.configure`: one command, and each part of it on its rail.
+
+    Schema changes become a schema revision after the last one; behind it, or alone, comes a seed revision
+    that is the new head. A schema revision without seed changes has one too, empty: the history keeps
+    one head.
+    """
+    run = SeedRun.of(context)
+    if not directives or not run.rail.exists:
+        return
+    script = directives[0]
+    arguments = context.opts["revision_context"].command_args
+    upgrade = cast(UpgradeOps, script.upgrade_ops)
+    schema, pending = schema_ops(upgrade), _pending(upgrade)
+    if arguments["autogenerate"] and not schema and not pending:
+        # `alembic check` gives no message, and needs a script to look at.
+        if arguments["message"] is not None or _is_revision_command(context):
+            log.info("no schema changes and no seed changes: no revision written")
+            directives.clear()
+        return
+    if script.head not in (None, "head"):
+        # Somebody places a schema revision by hand; the seeds wait for the next command.
+        _drop_pending(script, schema)
+        return
+    scripts = []
+    parents = [run.rail.head]
+    if schema or not arguments["autogenerate"]:
+        _keep_schema(script, schema, run.rail.schema_head())
+        parents.append(script.rev_id or "")
+        scripts.append(script)
+    seed_id = run.rail.next_revision() if scripts else arguments["rev_id"] or run.rail.next_revision()
+    scripts.append(_seed_script(context, run, seed_id, parents, script, schema, pending))
+    directives[:] = scripts
+
+
+def _is_revision_command(context: MigrationContext) -> bool:
+    options = context.config.cmd_opts if context.config else None
+    return bool(getattr(options, "autogenerate", False))
+
+
+def _pending(upgrade: UpgradeOps) -> PendingSeedsOp | None:
+    found: Iterable[Any] = upgrade.ops
+    return next((one for one in found if isinstance(one, PendingSeedsOp)), None)
+
+
+def _keep_schema(
+    script: MigrationScript, schema: list[MigrateOperation], schema_head: str
+) -> None:
+    _drop_pending(script, schema)
+    script.head = schema_head
+    script.splice = True
+
+
+def _drop_pending(script: MigrationScript, schema: list[MigrateOperation]) -> None:
+    cast(UpgradeOps, script.upgrade_ops).ops = cast(Any, schema)
+    downgrade = cast(DowngradeOps, script.downgrade_ops)
+    downgrade.ops = [one for one in downgrade.ops if not isinstance(one, PendingSeedsOp)]
+
+
+def _seed_script(
+    context: MigrationContext,
+    run: SeedRun,
+    revision: str,
+    parents: list[str],
+    script: MigrationScript,
+    schema: list[MigrateOperation],
+    pending: PendingSeedsOp | None,
+) -> MigrationScript:
+    rail = run.rail
+    changes: Iterable[Change] = pending.changes if pending else ()
+    header = Header(revision, rail.head, rail.sha256_of(rail.head), run.catalog.tables)
+    content, suffix = encode(header, changes)
+    path = rail.directory / f"{revision}{suffix}"
+    _refuse_pinned(path, {one.file.path for one in rail.revisions})
+    if context.config:
+        pins = context.config.attributes.setdefault(PINS, {})
+        pins[revision] = {"changes": path.name, "sha256": sha256(content)}
+    summary = pending.summary() if pending else ["no changes, frozen against the new schema"]
+    generated = GeneratedSeedsOp(revision, path, content, summary)
+    operations: list[MigrateOperation] = [generated]
+    if schema:
+        operations.append(SchemaDiffs(schema))
+    return MigrationScript(
+        rev_id=revision,
+        message=script.message,
+        upgrade_ops=UpgradeOps(cast(Any, operations)),
+        downgrade_ops=DowngradeOps(cast(Any, [DowngradeSeedsOp(revision)])),
+        head=cast(Any, tuple(parents)),
+    )
+
+
+def _refuse_pinned(path: Any, pinned: set[Any]) -> None:
+    if path in pinned:
+        raise ChangeFileError(
+            path.name, "belongs to another revision", "choose another --rev-id for the new one"
+        )

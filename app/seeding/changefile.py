@@ -1,0 +1,193 @@
+"""Change files: the changes of one seed revision as canonical JSON lines, pinned by SHA-256.
+
+The first line is a header with the parent's digest and the frozen tables; then one line a row change.
+The same changes give the same bytes.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from uuid import UUID
+
+from app.seeding.changes import Change, Row
+from app.seeding.errors import ChangeFileError
+from app.seeding.identity import canonical_json
+from app.seeding.tables import FrozenTable
+
+FORMAT = 1
+COMPRESS_FROM = 1_000_000
+"""Bytes from which a change file is stored as gzip."""
+
+_RESTORE = "restore the file as it was committed; a change file is never edited by hand"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a change file says of itself; `parent_sha256` is empty for the first seed revision."""
+
+    revision: str
+    parent: str
+    parent_sha256: str
+    tables: Mapping[str, FrozenTable]
+
+    def to_line(self) -> str:
+        """The header as the file's first line."""
+        return canonical_json(
+            {
+                "format": FORMAT,
+                "revision": self.revision,
+                "parent": {"revision": self.parent, "sha256": self.parent_sha256},
+                "tables": [self.tables[name].to_json() for name in sorted(self.tables)],
+            }
+        )
+
+
+def encode(header: Header, changes: Iterable[Change]) -> tuple[bytes, str]:
+    """The bytes of a change file and its suffix, `.jsonl` or `.jsonl.gz`."""
+    lines = [header.to_line(), *map(_to_line, changes)]
+    content = ("\n".join(lines) + "\n").encode()
+    if len(content) < COMPRESS_FROM:
+        return content, ".jsonl"
+    return gzip.compress(content, mtime=0), ".jsonl.gz"
+
+
+def sha256(content: bytes) -> str:
+    """The digest that a seed revision pins."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def write(path: Path, content: bytes) -> None:
+    """Put a change file in place whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class ChangeFile:
+    """A change file on disk and the digest that its revision pins."""
+
+    path: Path
+    revision: str
+    sha256: str
+
+    def verify(self) -> None:
+        """Raise ChangeFileError unless the file's bytes are the pinned ones."""
+        try:
+            with self.path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ChangeFileError(
+                self.path.name, f"cannot be read: {error.strerror}", _RESTORE
+            ) from None
+        if found != self.sha256:
+            raise ChangeFileError(
+                self.path.name,
+                f"its bytes do not match the digest that revision {self.revision} pins"
+                f" (pinned {self.sha256[:12]}…, found {found[:12]}…)",
+                _RESTORE,
+            )
+
+    def header(self) -> Header:
+        """The file's header, checked to be this revision's."""
+        with self._lines() as lines:
+            header = self._parse_header(next(lines, ""))
+        if header.revision != self.revision:
+            raise ChangeFileError(
+                self.path.name,
+                f"says it belongs to revision {header.revision!r}, not {self.revision!r}",
+                _RESTORE,
+            )
+        return header
+
+    def changes(self) -> Iterator[Change]:
+        """The file's changes, one line at a time; ChangeFileError names a malformed line."""
+        with self._lines() as lines:
+            next(lines, None)
+            last = ("", "")
+            for number, line in enumerate(lines, start=2):
+                change = self._parse_change(line, number)
+                if change.sort_key <= last:
+                    raise self._malformed(number, "is out of order")
+                last = change.sort_key
+                yield change
+
+    @contextmanager
+    def _lines(self) -> Iterator[Iterator[str]]:
+        try:
+            with self._open() as file, io.TextIOWrapper(file, "utf-8", newline="\n") as text:
+                yield iter(text)
+        except (OSError, EOFError, UnicodeDecodeError) as error:
+            raise ChangeFileError(self.path.name, f"cannot be read: {error}", _RESTORE) from None
+
+    def _open(self) -> IO[bytes]:
+        if self.path.suffix == ".gz":
+            return gzip.open(self.path, "rb")
+        return self.path.open("rb")
+
+    def _parse_header(self, line: str) -> Header:
+        try:
+            entry = json.loads(line)
+            version = entry["format"]
+            if version != FORMAT:
+                raise ChangeFileError(
+                    self.path.name,
+                    f"has format {version!r}, this engine reads {FORMAT}",
+                    "use the version of the project that wrote it, or a newer one",
+                )
+            tables = [FrozenTable.from_json(table) for table in entry["tables"]]
+            parent = entry["parent"]
+            return Header(
+                entry["revision"],
+                parent["revision"],
+                parent["sha256"],
+                {table.name: table for table in tables},
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise self._malformed(1, "is not a header") from None
+
+    def _parse_change(self, line: str, number: int) -> Change:
+        try:
+            entry: dict[str, Any] = json.loads(line)
+            old, new = entry.get("old"), entry.get("new")
+            if not (old or new) or not UUID(entry["id"]):
+                raise ValueError
+            revisions = dict.fromkeys(new, self.revision) if old and new else {}
+            return Change(
+                entry["table"], entry["id"], old, new, self.revision, revisions
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise self._malformed(number, "is not a row change") from None
+
+    def _malformed(self, number: int, problem: str) -> ChangeFileError:
+        return ChangeFileError(self.path.name, f"line {number} {problem}", _RESTORE)
+
+
+def _to_line(change: Change) -> str:
+    entry: dict[str, Any] = {"table": change.table, "id": change.id}
+    if change.old is not None:
+        entry["old"] = _values(change, change.old)
+    if change.new is not None:
+        entry["new"] = _values(change, change.new)
+    return canonical_json(entry)
+
+
+def _values(change: Change, row: Row) -> Row:
+    """A whole row without its NULLs; an update says NULL where it sets or expects it."""
+    if change.kind == "update":
+        return row
+    return {name: value for name, value in row.items() if value is not None}

@@ -1,0 +1,78 @@
+"""Conflicts between the seed and live rows: read back from a move, and put into words."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.seeding.errors import FAULT_LIMIT, ConflictError
+from app.seeding.program import conflicts
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """One disagreement. `row` names the seed row by its natural key; values are the database's text."""
+
+    kind: str
+    table: str
+    row: str
+    column: str
+    wanted: str | None
+    found: str | None
+
+    def __str__(self) -> str:
+        wanted, found = _quote(self.wanted), _quote(self.found)
+        where = f"{self.table} {self.row}"
+        match self.kind:
+            case "exists":
+                return (
+                    f"exists: {where} is there already with another {self.column}:"
+                    f" the seed wants {wanted}, found {found}"
+                )
+            case "edited":
+                return (
+                    f"edited: {where}: {self.column} was changed:"
+                    f" the seed expects {wanted}, found {found}"
+                )
+            case "deleted":
+                return f"deleted: {where} is gone, and the seed wants to update it"
+            case "referenced":
+                count = int(self.found or 0)
+                rows = f"{count} row{'s' * (count != 1)}"
+                return f"referenced: {where} would be deleted, but {rows} of {self.wanted} point at it"
+            case _:
+                return (
+                    f"unlinked: {where}: {self.column} leads to a row that is gone (id {self.wanted})"
+                )
+
+
+def raise_conflicts(connection: Connection, name_row: Callable[[str, str], str]) -> None:
+    """Raise ConflictError when the program collected any; `name_row` tells a row's natural key."""
+    total = connection.scalar(sa.select(sa.func.count()).select_from(conflicts))
+    if not total:
+        return
+    ordered = sa.select(conflicts).order_by(
+        conflicts.c.table_name, conflicts.c.kind, conflicts.c.seed_id, conflicts.c.column_name
+    )
+    rows: list[Any] = list(connection.execute(ordered.limit(FAULT_LIMIT)))
+    listed = [
+        Conflict(
+            row.kind,
+            row.table_name,
+            name_row(row.table_name, str(row.seed_id)),
+            row.column_name,
+            row.wanted,
+            row.found,
+        )
+        for row in rows
+    ]
+    raise ConflictError(listed, total)
+
+
+def _quote(value: str | None) -> str:
+    if value is None:
+        return "NULL"
+    shown = value if len(value) <= 60 else value[:57] + "…"
+    return repr(shown)

@@ -1,0 +1,75 @@
+"""What the engine needs of a database beyond SQLAlchemy: bulk staging, literals, its catalog, its locks."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.sql.elements import ColumnElement
+
+from app.seeding.tables import Reference
+from app.seeding.types import ColumnType
+
+
+class SeedDialect(ABC):
+    """One database's side of a move."""
+
+    name: str
+    preamble: tuple[str, ...] = ()
+    """Lines that open an offline script's move: what its reader or client must know."""
+
+    session: tuple[str, ...] = ()
+    """Statements that an offline script begins with: how its literals are to be read."""
+
+    @abstractmethod
+    def stored(self, type_: ColumnType) -> Callable[[Any], Any]:
+        """The function from a canonical value (never None) to what the driver is given."""
+
+    @abstractmethod
+    def literal(self, value: Any) -> str:
+        """A stored value as an SQL literal that the native client reads back unchanged."""
+
+    @abstractmethod
+    def load(
+        self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Any]
+    ) -> int:
+        """Bulk load stored rows into a staging table; returns how many there were."""
+
+    @abstractmethod
+    def lock(self, connection: Connection, seconds: float) -> None:
+        """Keep other runs out until the transaction ends; LockTimeout after `seconds`."""
+
+    @abstractmethod
+    def lock_tables(self, tables: Sequence[str]) -> Iterable[sa.Executable]:
+        """Statements that keep writers out of tables until the transaction ends."""
+
+    @abstractmethod
+    def references(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Reference]]:
+        """Every foreign key of the database that points at one of `tables`, by the table it points at."""
+
+    @abstractmethod
+    def count_unknown_references(
+        self, known: dict[str, list[Reference]]
+    ) -> sa.Executable | None:
+        """A query for how many foreign keys point at the tables of `known` without being listed there."""
+
+    def equal(self, type_: ColumnType, one: ColumnElement[Any], other: Any) -> ColumnElement[bool]:
+        """Whether two values of a type are the same, NULL being equal to NULL."""
+        return one.is_not_distinct_from(other)
+
+    def analyze(self, tables: Sequence[sa.Table]) -> Iterable[sa.Executable]:
+        """Statements that give the planner figures of staged tables."""
+        return ()
+
+    def text(self, value: Any) -> ColumnElement[str]:
+        """A value as text, for a report."""
+        return sa.cast(value, sa.Text())
+
+    def to_ledger(self, value: Any) -> ColumnElement[Any]:
+        """A live column's value as the ledger keeps it."""
+        return sa.cast(value, sa.Text())
+
+    def from_ledger(self, value: Any, type_: Any) -> ColumnElement[Any]:
+        """What the ledger kept, as a value for the live column."""
+        return sa.cast(value, type_)

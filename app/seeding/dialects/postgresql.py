@@ -1,0 +1,143 @@
+"""PostgreSQL: COPY into staging tables, an advisory lock, the catalog's foreign keys."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.sql.elements import ColumnElement
+
+from app.seeding.dialects.base import SeedDialect
+from app.seeding.errors import LockTimeout
+from app.seeding.identity import canonical_json
+from app.seeding.tables import Reference
+from app.seeding.types import ColumnType
+
+ADVISORY_LOCK = 0x5EED_4A11
+"""The key of the lock that every run of this engine takes; PostgreSQL scopes it to the database."""
+
+_ESCAPED = re.compile(r"[\x00-\x1f\x7f\\]")
+
+
+class PostgreSQLDialect(SeedDialect):
+    """PostgreSQL 13 or newer, through psycopg 3."""
+
+    name = "postgresql"
+    preamble = (
+        "Run this with `psql -v ON_ERROR_STOP=1 -f script.sql`: a failed check ends the transaction,"
+        " and nothing of it is kept.",
+    )
+
+    session = ("SET client_encoding = 'UTF8';", "SET timezone = 'UTC';")
+
+    def stored(self, type_: ColumnType) -> Callable[[Any], Any]:
+        return canonical_json if type_.kind == "json" else _same
+
+    def literal(self, value: Any) -> str:
+        if value is None:
+            return "NULL"
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, int | float):
+            return repr(value)
+        quoted = value.replace("'", "''")
+        if _ESCAPED.search(value):
+            # E'' reads the same whatever standard_conforming_strings is.
+            return "E'" + _ESCAPED.sub(_escape, quoted) + "'"
+        return f"'{quoted}'"
+
+    def load(
+        self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Any]
+    ) -> int:
+        names = ", ".join(f'"{name}"' for name in columns)
+        cursor = connection.connection.cursor()
+        try:
+            with cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:  # type: ignore[attr-defined]
+                for row in rows:
+                    copy.write_row(row)
+            return int(cursor.rowcount)
+        finally:
+            cursor.close()
+
+    def lock(self, connection: Connection, seconds: float) -> None:
+        """A transaction's advisory lock: it ends with the transaction, however that ends.
+
+        The timeout stays set for the transaction, so that its table locks do not wait longer either.
+        """
+        timeout = f"{max(1, round(seconds * 1000))}ms"
+        connection.execute(sa.select(sa.func.set_config("lock_timeout", timeout, True)))
+        try:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != "55P03":
+                raise
+            raise LockTimeout(seconds) from None
+
+    def lock_tables(self, tables: Sequence[str]) -> Iterable[sa.Executable]:
+        names = ", ".join(f'"{name}"' for name in tables)
+        yield sa.text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
+
+    def analyze(self, tables: Sequence[sa.Table]) -> Iterable[sa.Executable]:
+        for table in tables:
+            yield sa.text(f'ANALYZE "{table.name}"')
+
+    def references(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Reference]]:
+        found: dict[str, list[Reference]] = {name: [] for name in tables}
+        for row in connection.execute(_FOREIGN_KEYS, {"tables": list(tables)}):
+            schema = None if row.visible else row.schema
+            found[row.target].append(
+                Reference(row.child, tuple(row.child_columns), tuple(row.target_columns), schema)
+            )
+        return found
+
+    def count_unknown_references(self, known: dict[str, list[Reference]]) -> sa.Executable | None:
+        listed = sorted(
+            f"{target} {ref.table} {','.join(ref.columns)}"
+            for target, references in known.items()
+            for ref in references
+        )
+        keys = _FOREIGN_KEYS.bindparams(tables=sorted(known)).columns(
+            sa.column("child"), sa.column("target"), sa.column("child_columns")
+        ).subquery()
+        columns = sa.func.array_to_string(keys.c.child_columns, ",", type_=sa.Text)
+        name = keys.c.target + " " + keys.c.child + " " + columns
+        return sa.select(sa.func.count()).select_from(keys).where(name.not_in(listed))
+
+    def equal(
+        self, type_: ColumnType, one: ColumnElement[Any], other: Any
+    ) -> ColumnElement[bool]:
+        if type_.kind == "json":
+            # A live column may be JSON, which has no equality of its own.
+            return sa.cast(one, JSONB).is_not_distinct_from(sa.cast(other, JSONB))
+        return super().equal(type_, one, other)
+
+
+_FOREIGN_KEYS = sa.text(
+    """
+    SELECT child.relname::text AS child, space.nspname::text AS schema,
+      pg_table_is_visible(child.oid) AS visible, target.relname::text AS target,
+      (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(key.conkey) WITH ORDINALITY k(num, n)
+        JOIN pg_attribute a ON a.attrelid = child.oid AND a.attnum = k.num) AS child_columns,
+      (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(key.confkey) WITH ORDINALITY k(num, n)
+        JOIN pg_attribute a ON a.attrelid = target.oid AND a.attnum = k.num) AS target_columns
+    FROM pg_constraint AS key
+    JOIN pg_class AS child ON child.oid = key.conrelid
+    JOIN pg_namespace AS space ON space.oid = child.relnamespace
+    JOIN pg_class AS target ON target.oid = key.confrelid
+    WHERE key.contype = 'f' AND key.conparentid = 0 AND pg_table_is_visible(target.oid)
+      AND target.relname IN :tables
+    ORDER BY child.relname, key.conname
+    """
+).bindparams(sa.bindparam("tables", expanding=True))
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match.group()
+    return "\\\\" if character == "\\" else f"\\x{ord(character):02x}"

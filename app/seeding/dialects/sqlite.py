@@ -1,0 +1,125 @@
+"""SQLite: text for UUIDs and timestamps, one writer at a time, foreign keys in a pragma."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.sql.elements import ColumnElement
+
+from app.seeding.dialects.base import SeedDialect
+from app.seeding.identity import canonical_json
+from app.seeding.tables import Reference
+from app.seeding.types import ColumnType, parse_timestamp
+
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+
+
+class SQLiteDialect(SeedDialect):
+    """SQLite 3.35 or newer."""
+
+    name = "sqlite"
+    preamble = (
+        "Run this with `sqlite3 -bail FILE < script.sql`: without -bail the sqlite3 client goes on"
+        " after a failed check.",
+    )
+
+    def stored(self, type_: ColumnType) -> Callable[[Any], Any]:
+        return _STORED.get(type_.kind, _same)
+
+    def literal(self, value: Any) -> str:
+        if value is None:
+            return "NULL"
+        if isinstance(value, int | float):
+            return repr(value)
+        if _CONTROL.search(value):
+            # The sqlite3 client reads line by line and drops carriage returns inside literals.
+            return f"CAST(X'{value.encode().hex()}' AS TEXT)"
+        return "'" + value.replace("'", "''") + "'"
+
+    def load(
+        self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Any]
+    ) -> int:
+        names = ", ".join(f'"{name}"' for name in columns)
+        marks = ", ".join("?" * len(columns))
+        cursor = connection.connection.cursor()
+        try:
+            cursor.executemany(f'INSERT INTO temp."{table.name}" ({names}) VALUES ({marks})', rows)
+            return int(cursor.rowcount)
+        finally:
+            cursor.close()
+
+    def lock(self, connection: Connection, seconds: float) -> None:
+        """Nothing to do: a migrating engine begins with BEGIN IMMEDIATE, which is the lock."""
+
+    def lock_tables(self, tables: Sequence[str]) -> Iterable[sa.Executable]:
+        return ()
+
+    def references(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Reference]]:
+        found: dict[str, dict[tuple[str, int], list[tuple[str, str]]]] = {}
+        for name in tables:
+            found[name] = {}
+        for row in connection.execute(_FOREIGN_KEYS, {"tables": list(tables)}):
+            found[row.target].setdefault((row.child, row.id), []).append(
+                (row.child_column, row.target_column)
+            )
+        return {
+            name: [
+                Reference(child, tuple(c for c, _ in pairs), tuple(t for _, t in pairs))
+                for (child, _), pairs in sorted(children.items())
+            ]
+            for name, children in found.items()
+        }
+
+    def count_unknown_references(self, known: dict[str, list[Reference]]) -> sa.Executable | None:
+        listed = sorted(
+            f"{target} {ref.table} {column}"
+            for target, references in known.items()
+            for ref in references
+            for column in ref.columns
+        )
+        keys = _FOREIGN_KEYS.bindparams(tables=sorted(known)).columns(
+            sa.column("child"), sa.column("target"), sa.column("child_column")
+        ).subquery()
+        name = keys.c.target + " " + keys.c.child + " " + keys.c.child_column
+        return sa.select(sa.func.count()).select_from(keys).where(name.not_in(listed))
+
+    def to_ledger(self, value: Any) -> ColumnElement[Any]:
+        return sa.type_coerce(value, sa.LargeBinary())
+
+    def from_ledger(self, value: Any, type_: Any) -> ColumnElement[Any]:
+        return sa.type_coerce(value, type_)
+
+
+# A key that names no columns points at the primary key; seed tables have one of one column.
+_FOREIGN_KEYS = sa.text(
+    """
+    SELECT child.name AS child, key.id AS id, target.name AS target, key."from" AS child_column,
+      coalesce(key."to", (SELECT name FROM pragma_table_info(target.name) WHERE pk = 1))
+        AS target_column
+    FROM sqlite_master AS child
+    JOIN pragma_foreign_key_list(child.name) AS key
+    JOIN sqlite_master AS target ON target.type = 'table' AND lower(target.name) = lower(key."table")
+    WHERE child.type = 'table' AND target.name IN :tables
+    ORDER BY child.name, key.id, key.seq
+    """
+).bindparams(sa.bindparam("tables", expanding=True))
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _timestamp(text: str) -> str:
+    return parse_timestamp(text).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+_STORED: dict[str, Callable[[Any], Any]] = {
+    "uuid": lambda text: UUID(text).hex,
+    "timestamp": _timestamp,
+    "boolean": int,
+    "json": canonical_json,
+    "decimal": float,
+}

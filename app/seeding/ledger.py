@@ -1,0 +1,52 @@
+"""The ledger: the engine's own tables. `seed_state` says what was applied to each seed set, `seed_ledger`
+holds what a rollback must know: only the rows where the database and the seed differed.
+"""
+
+import sqlalchemy as sa
+
+LEDGER_VERSION = 1
+
+metadata = sa.MetaData()
+
+seed_state = sa.Table(
+    "seed_state",
+    metadata,
+    sa.Column("seed_set", sa.String(63), nullable=False),
+    sa.Column("revision", sa.String(32), nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column(
+        "applied_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
+    ),
+    sa.PrimaryKeyConstraint("seed_set", name="pk_seed_state"),
+)
+"""One row a seed set: the seed revision whose rows it holds, and that revision's digest."""
+
+seed_ledger = sa.Table(
+    "seed_ledger",
+    metadata,
+    sa.Column("table_name", sa.String(63), nullable=False),
+    sa.Column("seed_id", sa.Uuid(), nullable=False),
+    sa.Column("column_name", sa.String(63), nullable=False),
+    sa.Column("position", sa.Integer(), nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("live_id", sa.Uuid()),
+    # SQLite keeps the value as it is; PostgreSQL its text.
+    sa.Column("pre_image", sa.Text().with_variant(sa.LargeBinary(), "sqlite")),
+    sa.PrimaryKeyConstraint(
+        "table_name", "seed_id", "column_name", "position", name="pk_seed_ledger"
+    ),
+    sa.CheckConstraint("outcome IN ('adopted', 'same', 'changed', 'absent')", name="ck_outcome"),
+)
+"""One row a deviation; `column_name` is empty where it concerns the whole row, `position` counts the
+seed revisions up to the one that met it (1 is the first after seed_base).
+
+| outcome | of | means |
+|---|---|---|
+| `adopted` | row | it was there, equal, when the seed wanted to insert it: it is not ours (`live_id`) |
+| `changed` | column | the seed changed a column of an adopted row; `pre_image` is what was there |
+| `same` | column | the column already had the value that the seed wanted to set |
+| `absent` | row | the seed wanted to delete it, and somebody had done so before |
+"""
+
+TABLE_NAMES = frozenset(table.name for table in metadata.sorted_tables)
+"""The tables that autogenerate must leave alone."""

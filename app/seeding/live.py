@@ -1,0 +1,70 @@
+"""What the engine reads of the live schema before a move; offline, what the change file froze."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.seeding.dialects import SeedDialect
+from app.seeding.errors import SetupError
+from app.seeding.tables import FrozenTable, Reference
+
+# A default that is computed (now(), nextval(...)) says nothing about whether a row was edited.
+_LITERAL_DEFAULT = re.compile(
+    r"(-?\d+(\.\d+)?|'(?:[^']|'')*'|true|false|null)(::[\w \[\]\"().]+)?", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Live:
+    """The live schema as a move needs it.
+
+    `columns` are a table's columns (no entry: as frozen), `unseeded` those that no seed sets with their
+    literal defaults as SQL, `references` the foreign keys that point at each table.
+    """
+
+    columns: Mapping[str, Sequence[str]]
+    unseeded: Mapping[str, Mapping[str, str]]
+    references: dict[str, list[Reference]]
+    lockable: Sequence[str]
+
+
+def read_live(
+    connection: Connection | None, dialect: SeedDialect, tables: Sequence[FrozenTable]
+) -> Live:
+    """The live schema, or its frozen form without a connection; SetupError for a missing table."""
+    names = [table.name for table in tables]
+    if connection is None:
+        references = {table.name: list(table.referenced_by) for table in tables}
+        return Live({}, {}, references, _lockable(names, references))
+    inspector = sa.inspect(connection)
+    columns: dict[str, list[str]] = {}
+    unseeded: dict[str, dict[str, str]] = {}
+    for table in tables:
+        if not inspector.has_table(table.name):
+            raise SetupError(
+                f"the seeds need the table {table.name}, which the database does not have;"
+                " was it dropped by hand, or renamed by a schema revision?"
+            )
+        live = inspector.get_columns(table.name)
+        columns[table.name] = [column["name"] for column in live]
+        seeded = {table.id, *table.columns, *table.volatile}
+        unseeded[table.name] = {
+            column["name"]: column["default"] or "NULL"
+            for column in live
+            if column["name"] not in seeded
+            and not column.get("computed")
+            and not column.get("identity")
+            and _LITERAL_DEFAULT.fullmatch(column["default"] or "NULL")
+        }
+    references = dialect.references(connection, names)
+    return Live(columns, unseeded, references, _lockable(names, references))
+
+
+def _lockable(names: Sequence[str], references: Mapping[str, Sequence[Reference]]) -> list[str]:
+    pointing = {
+        ref.table for refs in references.values() for ref in refs if ref.schema is None
+    }
+    return sorted({*names, *pointing})

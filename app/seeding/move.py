@@ -1,0 +1,288 @@
+"""Runs a move: online against a connection, or offline as a script for the native client."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.schema import CreateTable, DropTable
+
+from app.seeding import program
+from app.seeding.changes import Row
+from app.seeding.conflicts import raise_conflicts
+from app.seeding.dialects import SeedDialect, dialect_named
+from app.seeding.errors import SeedError
+from app.seeding.identity import canonical_json
+from app.seeding.ledger import seed_state
+from app.seeding.live import Live, read_live
+from app.seeding.program import Plan, Statement
+from app.seeding.rail import SEED_BASE, Rail
+from app.seeding.stage import StagedTable, load_changes, staged_table
+from app.seeding.tables import FrozenTable, in_foreign_key_order
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Move:
+    """From the seed state at `source` to that at `target`, for the seed sets named."""
+
+    rail: Rail
+    source: str
+    target: str
+    sets: frozenset[str]
+
+    @property
+    def upgrade(self) -> bool:
+        """Whether the target is above the source."""
+        return self.rail.position(self.source) < self.rail.position(self.target)
+
+    @property
+    def tables(self) -> list[FrozenTable]:
+        """The sets' tables, parents first, as the upper end of the move froze them.
+
+        A table that only the lower end knows is one that seeds gave up since.
+        """
+        lower, upper = sorted((self.source, self.target), key=self.rail.position)
+        frozen = {**self.rail.tables_at(lower), **self.rail.tables_at(upper)}
+        return in_foreign_key_order(table for table in frozen.values() if table.set in self.sets)
+
+    def run(self, context: MigrationContext) -> Counter[tuple[str, str]]:
+        """Make the move through Alembic's context; returns row counts by (tally, table).
+
+        Raises ConflictError and writes nothing where live rows differ from what the seed expects.
+        """
+        lower, upper = sorted((self.source, self.target), key=self.rail.position)
+        self.rail.verify(self.rail.between(lower, upper))
+        return _Runner(self, context).run()
+
+
+class _Runner:
+    """One run of a move; the only place that tells online from offline."""
+
+    def __init__(self, move: Move, context: MigrationContext) -> None:
+        self.move, self.context = move, context
+        self.dialect: SeedDialect = dialect_named(context.dialect.name)
+        self.connection: Connection | None = None if context.as_sql else context.connection
+        self.tally: Counter[tuple[str, str]] = Counter()
+
+    def run(self) -> Counter[tuple[str, str]]:
+        move = self.move
+        frozen = move.tables
+        live = read_live(self.connection, self.dialect, frozen)
+        staged = [staged_table(table, live.columns.get(table.name)) for table in frozen]
+        self._open(live)
+        for table in staged:
+            for kind in ("insert", "update", "delete"):
+                self.context.execute(CreateTable(table.by_kind(kind)))
+        self._load(staged)
+        self._log_staged(staged)
+        plan = self._plan(staged, live)
+        self._execute(program.resolve(plan))
+        self._execute(program.check(plan))
+        self._guard()
+        self._apply(plan)
+        cleared = move.target == SEED_BASE
+        sha256 = move.rail.sha256_of(move.target)
+        self._execute(program.record(move.sets, move.target, sha256, cleared=cleared))
+        self._close(staged)
+        return self.tally
+
+    # Loader protocol
+
+    def load(self, table: sa.Table, columns: Sequence[str], rows: list[Sequence[Any]]) -> None:
+        """Stage one batch: in bulk online, as literals offline."""
+        if self.connection is not None:
+            loaded = self.dialect.load(self.connection, table, columns, rows)
+            if loaded != len(rows):
+                raise SeedError(f"{table.name}: staged {loaded} rows instead of {len(rows)}")
+            return
+        names = ", ".join(f'"{name}"' for name in columns)
+        for start in range(0, len(rows), _ROWS_A_STATEMENT):
+            values = ",\n".join(
+                "(" + ", ".join(map(self.dialect.literal, row)) + ")"
+                for row in rows[start : start + _ROWS_A_STATEMENT]
+            )
+            # Not through execute(): Alembic turns tabs into spaces there, inside literals too.
+            self.context.impl.static_output(
+                f'INSERT INTO "{table.name}" ({names}) VALUES\n{values};'
+            )
+
+    # stages
+
+    def _open(self, live: Live) -> None:
+        if self.connection is None:
+            lines = (
+                *self.dialect.preamble,
+                f"This moves {', '.join(sorted(self.move.sets))} from {self.move.source}"
+                f" to {self.move.target}.",
+            )
+            self.context.impl.static_output("\n".join(f"-- {line}" for line in lines))
+        for statement in self.dialect.lock_tables(live.lockable):
+            self.context.execute(statement)
+        self.context.execute(CreateTable(program.conflicts))
+        if self.connection is None:
+            self.context.execute(CreateTable(_guard_table))
+            self._guard_state()
+            unknown = self.dialect.count_unknown_references(live.references)
+            if unknown is not None:
+                self._guard_zero("foreign keys that the models do not know", unknown)
+
+    def _load(self, staged: Iterable[StagedTable]) -> None:
+        move = self.move
+        tables = {table.name: table for table in staged}
+        positions = {
+            one.revision: position for position, one in enumerate(move.rail.revisions, start=1)
+        }
+        changes = (
+            change
+            for change in move.rail.net_changes(move.source, move.target)
+            if change.table in tables
+        )
+        load_changes(changes, tables, positions, self.dialect, self)
+        if self.connection is not None:
+            filled = [t.by_kind(kind) for t in tables.values() for kind, n in t.counts.items() if n]
+            for statement in self.dialect.analyze(filled):
+                self.context.execute(statement)
+
+    def _log_staged(self, staged: Iterable[StagedTable]) -> None:
+        for table in staged:
+            counts = ", ".join(f"{n} {kind}s" for kind, n in table.counts.items() if n)
+            if counts:
+                log.debug("staged %s: %s", table.name, counts)
+
+    def _plan(self, staged: Sequence[StagedTable], live: Live) -> Plan:
+        return Plan(
+            tables=staged,
+            references=live.references,
+            unseeded=live.unseeded,
+            parents={
+                key.table: sa.Table(key.table, sa.MetaData(), sa.Column(key.column, sa.Uuid()))
+                for table in staged
+                for key in table.frozen.foreign_keys.values()
+            },
+            upgrade=self.move.upgrade,
+            target=self.move.rail.position(self.move.target),
+            dialect=self.dialect,
+        )
+
+    def _guard(self) -> None:
+        if self.connection is not None:
+            raise_conflicts(self.connection, _RowNames(self.move))
+            return
+        # The client prints them, then stops at the guard.
+        self.context.execute(sa.select(program.conflicts))
+        self._guard_zero(
+            "conflicts with live rows, listed above",
+            sa.select(sa.func.count()).select_from(program.conflicts),
+        )
+
+    def _guard_state(self) -> None:
+        """Stop the script where the database does not hold the seed state that it starts from."""
+        move, sets = self.move, sorted(self.move.sets)
+        there = sa.select(sa.func.count()).select_from(seed_state)
+        if move.source == SEED_BASE:
+            wrong = there.where(seed_state.c.seed_set.in_(sets))
+        else:
+            right = there.where(
+                seed_state.c.seed_set.in_(sets),
+                seed_state.c.revision == move.source,
+                seed_state.c.sha256 == move.rail.sha256_of(move.source),
+            )
+            wrong = sa.select(sa.literal(len(sets)) - right.scalar_subquery())
+        self._guard_zero(f"seed sets that are not at {move.source}", wrong)
+
+    def _guard_zero(self, what: str, count: sa.Select[Any]) -> None:
+        self.context.impl.static_output(f"-- stops here if there are {what}")
+        columns = ["what", "n"]
+        rows = sa.select(sa.literal(what), count.scalar_subquery())
+        self.context.execute(sa.insert(_guard_table).from_select(columns, rows))
+
+    def _apply(self, plan: Plan) -> None:
+        try:
+            self._execute(program.apply(plan))
+        except IntegrityError as error:
+            # The program checks every key that it knows of: what is left is a constraint of the tables.
+            reason = str(error.orig).strip().splitlines()[0]
+            raise SeedError(
+                f"the database refused the seed: {reason}; nothing was written\n"
+                "  a constraint of the tables forbids a row that the seed asks for: look for a live row"
+                " that takes the same unique value, or correct the document and its revision"
+            ) from None
+        if self.connection is None:
+            return
+        for table in plan.tables:
+            expected = table.counts["insert"]
+            got = self.tally["inserted", table.name] + self.tally["adopted", table.name]
+            got += self.tally["still absent", table.name]
+            if got != expected:
+                raise SeedError(f"{table.name}: {got} of {expected} rows arrived; nothing was written")
+
+    def _execute(self, statements: Iterable[Statement]) -> None:
+        for statement in statements:
+            if self.connection is None:
+                self.context.execute(statement.sql)
+                continue
+            result = self.connection.execute(statement.sql)
+            if statement.counts:
+                self.tally[statement.counts] += max(result.rowcount, 0)
+
+    def _close(self, staged: Iterable[StagedTable]) -> None:
+        tables = [table.by_kind(k) for table in staged for k in ("insert", "update", "delete")]
+        if self.connection is None:
+            tables.append(_guard_table)
+        for table in (*tables, program.conflicts):
+            self.context.execute(DropTable(table))
+
+
+_ROWS_A_STATEMENT = 200
+
+_guard_table = sa.Table(
+    "seed_guard",
+    sa.MetaData(),
+    sa.Column("what", sa.Text()),
+    sa.Column("n", sa.Integer(), nullable=False),
+    sa.CheckConstraint("n = 0", name="seed_refused"),
+    prefixes=["TEMPORARY"],
+    postgresql_on_commit="DROP",
+)
+
+
+class _RowNames:
+    """Natural keys for a report, read from the change files when the first is asked for."""
+
+    def __init__(self, move: Move) -> None:
+        self.move = move
+        self.states: list[dict[str, dict[str, dict[str, Any]]]] = []
+
+    def __call__(self, table: str, id_: str) -> str:
+        if not self.states:
+            rail = self.move.rail
+            self.states = [rail.state_at(self.move.source), rail.state_at(self.move.target)]
+        tables = {one.name: one for one in self.move.tables}
+        return f"({', '.join(self._key(tables, table, id_))})"
+
+    def _key(self, tables: Mapping[str, FrozenTable], table: str, id_: str) -> list[str]:
+        row = self._row(table, id_)
+        if row is None or table not in tables:
+            return [id_]
+        parts: list[str] = []
+        for name in tables[table].key:
+            parent = tables[table].foreign_keys.get(name)
+            if parent:
+                parts += self._key(tables, parent.table, row[name])
+            else:
+                parts.append(row[name] if isinstance(row[name], str) else canonical_json(row[name]))
+        return parts
+
+    def _row(self, table: str, id_: str) -> Row | None:
+        for state in self.states:
+            row = state.get(table, {}).get(id_)
+            if row is not None:
+                return row
+        return None

@@ -1,0 +1,185 @@
+"""The seed rail: the line of seed revisions from `seed_base` to its head, read from Alembic's history."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from alembic.script import Script, ScriptDirectory
+
+from app.seeding.changefile import ChangeFile, Header
+from app.seeding.changes import Change, net
+from app.seeding.errors import ChangeFileError, RailError
+from app.seeding.tables import FrozenTable
+
+SEED_BASE = "seed_base"
+"""The revision below every seed: it creates the ledger and holds no data."""
+
+_NUMBERED = re.compile(r"seed_(\d{4,})")
+
+
+@dataclass(frozen=True)
+class SeedRevision:
+    """A revision of the seed rail with its pinned change file."""
+
+    revision: str
+    parent: str
+    file: ChangeFile
+
+
+def is_seed(script: Script) -> bool:
+    """Whether a revision is on the seed rail: it pins a change file."""
+    return hasattr(script.module, "seed_sha256")
+
+
+class Rail:
+    """The seed revisions of a history, in order; `revisions[0]` follows SEED_BASE."""
+
+    def __init__(self, scripts: ScriptDirectory) -> None:
+        self.scripts = scripts
+        self.directory = Path(scripts.dir) / "seeds"
+
+    @cached_property
+    def exists(self) -> bool:
+        """Whether the history has a seed rail at all."""
+        return any(script.revision == SEED_BASE for script in self.scripts.walk_revisions())
+
+    @cached_property
+    def revisions(self) -> tuple[SeedRevision, ...]:
+        """The rail in order; RailError when it branches or does not start at SEED_BASE."""
+        after: dict[str, list[Script]] = {}
+        seeds = [script for script in self.scripts.walk_revisions() if is_seed(script)]
+        names = {script.revision for script in seeds} | {SEED_BASE}
+        for script in seeds:
+            parents = [down for down in _downs(script) if down in names]
+            if len(parents) != 1:
+                raise RailError(
+                    f"seed revision {script.revision} must follow exactly one other on the seed rail,"
+                    f" but it follows {', '.join(parents) or 'none'}"
+                )
+            after.setdefault(parents[0], []).append(script)
+        line: list[SeedRevision] = []
+        current = SEED_BASE
+        while current in after:
+            scripts = after.pop(current)
+            if len(scripts) > 1:
+                raise _branched(current, scripts)
+            module = scripts[0].module
+            file = ChangeFile(
+                self.directory / module.seed_changes, scripts[0].revision, module.seed_sha256
+            )
+            line.append(SeedRevision(scripts[0].revision, current, file))
+            current = scripts[0].revision
+        return tuple(line)
+
+    @property
+    def head(self) -> str:
+        """The newest seed revision, or SEED_BASE."""
+        return self.revisions[-1].revision if self.revisions else SEED_BASE
+
+    def schema_head(self) -> str:
+        """The newest schema revision; RailError when the schema rail branches."""
+        schema = [s for s in self.scripts.walk_revisions() if not is_seed(s) and s.revision != SEED_BASE]
+        followed = {down for script in schema for down in _downs(script)}
+        heads = sorted(s.revision for s in schema if s.revision not in followed)
+        if len(heads) != 1:
+            raise RailError(
+                f"the schema rail has {len(heads)} heads ({', '.join(heads)}): merge them first,"
+                f" with alembic merge --splice {' '.join(heads)}"
+            )
+        return heads[0]
+
+    def next_revision(self) -> str:
+        """The id that a new seed revision gets: one above the highest number so far."""
+        matches = [_NUMBERED.fullmatch(one.revision) for one in self.revisions]
+        highest = max((int(match.group(1)) for match in matches if match), default=0)
+        return f"seed_{highest + 1:04d}"
+
+    def position(self, revision: str) -> int:
+        """How many seed revisions lie below and at `revision`; 0 for SEED_BASE, RailError if unknown."""
+        if revision == SEED_BASE:
+            return 0
+        for index, one in enumerate(self.revisions, start=1):
+            if one.revision == revision:
+                return index
+        raise RailError(
+            f"no seed revision {revision!r} in this history: the database was seeded by another"
+            " version of the project; check out that version, or restore the missing revision"
+        )
+
+    def parent_of(self, revision: str) -> str:
+        """The seed revision below another one."""
+        return self.revisions[self.position(revision) - 1].parent
+
+    def sha256_of(self, revision: str) -> str:
+        """The pinned digest of a seed revision, empty for SEED_BASE."""
+        position = self.position(revision)
+        return self.revisions[position - 1].file.sha256 if position else ""
+
+    def tables_at(self, revision: str) -> Mapping[str, FrozenTable]:
+        """The frozen tables of a seed revision; none at SEED_BASE."""
+        position = self.position(revision)
+        return self._header(self.revisions[position - 1]).tables if position else {}
+
+    def between(self, lower: str, upper: str) -> tuple[SeedRevision, ...]:
+        """The seed revisions above `lower` up to and including `upper`."""
+        return self.revisions[self.position(lower) : self.position(upper)]
+
+    def verify(self, revisions: Iterable[SeedRevision]) -> None:
+        """Raise ChangeFileError unless every file is as pinned and was made from its parent."""
+        for one in revisions:
+            one.file.verify()
+            self._header(one)
+
+    def net_changes(self, source: str, target: str) -> Iterator[Change]:
+        """The changes that lead from the seed state at `source` to that at `target`, sorted."""
+        if self.position(source) <= self.position(target):
+            revisions = self.between(source, target)
+            yield from self._composed(revisions)
+        else:
+            for change in self._composed(self.between(target, source)):
+                yield change.inverse()
+
+    def state_at(self, revision: str) -> dict[str, dict[str, dict[str, Any]]]:
+        """Every seeded row at `revision`, by table and seed id: the fold of all change files."""
+        state: dict[str, dict[str, dict[str, Any]]] = {
+            name: {} for name in self.tables_at(revision)
+        }
+        for change in self.net_changes(SEED_BASE, revision):
+            state.setdefault(change.table, {})[change.id] = dict(change.new or {})
+        return state
+
+    def _composed(self, revisions: tuple[SeedRevision, ...]) -> Iterator[Change]:
+        if len(revisions) == 1:
+            return revisions[0].file.changes()
+        return net(one.file.changes() for one in revisions)
+
+    def _header(self, one: SeedRevision) -> Header:
+        header = one.file.header()
+        expected = self.sha256_of(one.parent)
+        if (header.parent, header.parent_sha256) != (one.parent, expected):
+            raise ChangeFileError(
+                one.file.path.name,
+                f"was made from another parent than {one.parent} as it is now",
+                f"delete revision {one.revision} with its change file and generate it again:"
+                ' alembic revision --autogenerate -m "…"',
+            )
+        return header
+
+
+def _downs(script: Script) -> tuple[str, ...]:
+    down = script.down_revision
+    if down is None:
+        return ()
+    return (down,) if isinstance(down, str) else tuple(down)
+
+
+def _branched(parent: str, scripts: list[Script]) -> RailError:
+    names = sorted(script.revision for script in scripts)
+    return RailError(
+        f"the seed rail branches: {' and '.join(names)} both follow {parent}\n"
+        f"  two people made a seed revision at once; delete the unpublished one with its change file,"
+        " then generate it again on top of the other: alembic revision --autogenerate"
+    )

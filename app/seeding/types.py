@@ -1,0 +1,193 @@
+"""Column types as change files freeze them: a small vocabulary with one canonical JSON form a value."""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from app.seeding.errors import SetupError
+
+KINDS = (
+    "uuid", "string", "text", "integer", "boolean", "float", "decimal", "timestamp", "date", "json"
+)  # fmt: skip
+
+_INTEGER_LIMIT = 2**63
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """A frozen type: `kind` from KINDS; `length` in characters for `string`; digits for `decimal`."""
+
+    kind: str
+    length: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+
+    def __str__(self) -> str:
+        if self.kind == "decimal" and self.precision is not None:
+            return f"decimal({self.precision},{self.scale or 0})"
+        return f"{self.kind}({self.length})" if self.length else self.kind
+
+    @classmethod
+    def parse(cls, text: str) -> "ColumnType":
+        """The type that `str()` wrote; raises ValueError for anything else."""
+        kind, _, rest = text.partition("(")
+        if kind not in KINDS or (rest and not rest.endswith(")")):
+            raise ValueError(f"unknown column type {text!r}")
+        sizes = [int(size) for size in rest[:-1].split(",")] if rest else []
+        if kind == "decimal":
+            return cls(kind, None, *sizes)
+        return cls(kind, *sizes)
+
+    @classmethod
+    def freeze(cls, type_: TypeEngine[Any], where: str) -> "ColumnType":
+        """The frozen form of a model's column type; SetupError for one that seeds cannot hold."""
+        while isinstance(type_, TypeDecorator):
+            type_ = type_.impl_instance
+        match type_:
+            case sa.Uuid():
+                return cls("uuid")
+            case sa.Enum() if not type_.native_enum:
+                return cls("string", type_.length)
+            case sa.Enum():
+                raise SetupError(
+                    f"{where}: native enum types cannot be seeded; use native_enum=False"
+                )
+            case sa.Text() | sa.String(length=None):
+                return cls("text")
+            case sa.String():
+                return cls("string", type_.length)
+            case sa.Boolean():
+                return cls("boolean")
+            case sa.Integer():
+                return cls("integer")
+            case sa.Float():
+                return cls("float")
+            case sa.Numeric():
+                return cls("decimal", None, type_.precision, type_.scale)
+            case sa.DateTime(timezone=True):
+                return cls("timestamp")
+            case sa.Date():
+                return cls("date")
+            case sa.JSON():
+                return cls("json")
+        raise SetupError(f"{where}: a seed table cannot hold the type {type_!r}")
+
+    def sqlalchemy(self) -> TypeEngine[Any]:
+        """The SQLAlchemy type of a staging column that holds this type's stored form."""
+        match self.kind:
+            case "uuid":
+                return sa.Uuid()
+            case "string" | "text":
+                return sa.Text()
+            case "integer":
+                return sa.BigInteger()
+            case "boolean":
+                return sa.Boolean(create_constraint=False)
+            case "float":
+                return sa.Double()
+            case "decimal":
+                return sa.Numeric(self.precision, self.scale)
+            case "timestamp":
+                return sa.DateTime(timezone=True)
+            case "date":
+                return sa.Date()
+            case _:
+                return sa.JSON().with_variant(JSONB(), "postgresql")
+
+    def canonical(self, value: Any) -> Any:
+        """A Python value in its one JSON form; ValueError says why it does not fit the type."""
+        if value is None:
+            return None
+        canonical = _CANONICAL[self.kind](value)
+        if self.length is not None and len(canonical) > self.length:
+            raise ValueError(
+                f"is too long: {len(canonical)} characters, the column holds {self.length}"
+            )
+        return canonical
+
+
+def canonical_timestamp(value: datetime) -> str:
+    """A timestamp in UTC as `2020-01-01T00:00:00Z`, with microseconds only where there are any."""
+    if value.tzinfo is None:
+        raise ValueError("has no offset from UTC")
+    utc = value.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat() + "Z"
+
+
+def parse_timestamp(text: str) -> datetime:
+    """The aware datetime that `canonical_timestamp` wrote."""
+    return datetime.fromisoformat(text)
+
+
+def _expect(kind: type | tuple[type, ...], what: str) -> Any:
+    def check(value: Any) -> Any:
+        if not isinstance(value, kind):
+            raise ValueError(f"is not {what}: {value!r}")
+        return value
+
+    return check
+
+
+def _string(value: Any) -> str:
+    # An enum that is a string stands for its value.
+    return str(_expect(str, "a string")(value))
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"is not an integer: {value!r}")
+    if not -_INTEGER_LIMIT <= value < _INTEGER_LIMIT:
+        raise ValueError("does not fit a 64-bit integer")
+    return value
+
+
+def _float(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"is not a number: {value!r}")
+    if not math.isfinite(value):
+        raise ValueError("is not a finite number")
+    # Minus zero equals zero in every database, and would be a phantom difference in text.
+    return float(value) + 0.0
+
+
+def _decimal(value: Any) -> str:
+    number = Decimal(_expect((Decimal, int, str), "a decimal")(value))
+    if not number.is_finite():
+        raise ValueError("is not a finite number")
+    return format(number.normalize() + 0, "f")
+
+
+def _uuid(value: Any) -> str:
+    return str(value if isinstance(value, UUID) else UUID(_expect(str, "a UUID")(value)))
+
+
+def _timestamp(value: Any) -> str:
+    try:
+        return canonical_timestamp(_expect(datetime, "a date and time")(value))
+    except OverflowError:
+        raise ValueError("lies outside the years 1 to 9999 in UTC") from None
+
+
+def _json(value: Any) -> Any:
+    return value
+
+
+_CANONICAL = {
+    "uuid": _uuid,
+    "string": _string,
+    "text": _string,
+    "integer": _integer,
+    "boolean": _expect(bool, "a boolean"),
+    "float": _float,
+    "decimal": _decimal,
+    "timestamp": _timestamp,
+    "date": lambda value: _expect(date, "a date")(value).isoformat(),
+    "json": _json,
+}

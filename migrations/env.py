@@ -1,0 +1,45 @@
+"""Alembic's environment: the application's database and models, and the seeds on their rail."""
+
+from logging.config import fileConfig
+
+from alembic import context
+from sqlalchemy import Engine
+
+from app import seeding
+from app.core.config import get_settings
+from app.core.database import connected, new_engine
+from app.core.migration import offline_options, render_item, reported
+from app.features.catalog import METADATA, seed_catalog
+
+config = context.config
+
+
+def run(**options: object) -> None:
+    """Configure Alembic for a connection or a script, and run the command's migrations."""
+    context.configure(
+        target_metadata=METADATA,
+        transactional_ddl=True,
+        render_as_batch=True,
+        render_item=render_item,
+        **seeding.configure_options(),
+        **options,
+    )
+    migration = context.get_context()
+    seeding.attach(migration, seed_catalog())
+    with context.begin_transaction():
+        seeding.lock(migration, get_settings().lock_timeout)
+        context.run_migrations()
+
+
+with reported(config):
+    # A test or a service may lend its own engine or connection.
+    lent = config.attributes.get("connection")
+    if config.config_file_name is not None and lent is None:
+        fileConfig(config.config_file_name, disable_existing_loggers=False)
+    if context.is_offline_mode():
+        run(**offline_options(get_settings()))
+    elif lent is not None and not isinstance(lent, Engine):
+        run(connection=lent)
+    else:
+        with connected(lent or new_engine(migrating=True)) as connection:
+            run(connection=connection)
