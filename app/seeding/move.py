@@ -228,7 +228,9 @@ class _Runner:
             if self.connection is None:
                 self.context.execute(statement.sql)
                 continue
-            result = self.connection.execute(statement.sql)
+            result = self.connection.execute(
+                statement.sql, execution_options={"preserve_rowcount": True}
+            )
             if statement.counts:
                 self.tally[statement.counts] += max(result.rowcount, 0)
 

@@ -100,7 +100,9 @@ class PostgreSQLDialect(SeedDialect):
             for ref in references
         )
         keys = _FOREIGN_KEYS.bindparams(tables=sorted(known)).columns(
-            sa.column("child"), sa.column("target"), sa.column("child_columns")
+            sa.column("child", sa.Text()),
+            sa.column("target", sa.Text()),
+            sa.column("child_columns", sa.ARRAY(sa.Text())),
         ).subquery()
         columns = sa.func.array_to_string(keys.c.child_columns, ",", type_=sa.Text)
         name = keys.c.target + " " + keys.c.child + " " + columns
@@ -131,7 +133,7 @@ _FOREIGN_KEYS = sa.text(
       AND target.relname IN :tables
     ORDER BY child.relname, key.conname
     """
-).bindparams(sa.bindparam("tables", expanding=True))
+).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
 
 
 def _same(value: Any) -> Any:

@@ -81,7 +81,7 @@ class SQLiteDialect(SeedDialect):
             for column in ref.columns
         )
         keys = _FOREIGN_KEYS.bindparams(tables=sorted(known)).columns(
-            sa.column("child"), sa.column("target"), sa.column("child_column")
+            *(sa.column(name, sa.Text()) for name in ("child", "target", "child_column"))
         ).subquery()
         name = keys.c.target + " " + keys.c.child + " " + keys.c.child_column
         return sa.select(sa.func.count()).select_from(keys).where(name.not_in(listed))
@@ -105,7 +105,7 @@ _FOREIGN_KEYS = sa.text(
     WHERE child.type = 'table' AND target.name IN :tables
     ORDER BY child.name, key.id, key.seq
     """
-).bindparams(sa.bindparam("tables", expanding=True))
+).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
 
 
 def _same(value: Any) -> Any:
