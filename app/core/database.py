@@ -101,9 +101,7 @@ def new_engine(settings: Settings | None = None, *, migrating: bool = False) -> 
     url = settings.url()
     engine = create_engine(url, **engine_options(url, settings))
     if engine.dialect.name == "sqlite":
-        tame_sqlite(
-            engine, begin="BEGIN IMMEDIATE" if migrating else "BEGIN", foreign_keys=not migrating
-        )
+        tame_sqlite(engine, begin="BEGIN IMMEDIATE" if migrating else "BEGIN", foreign_keys=not migrating)
     return engine
 
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from alembic import command
 from alembic.autogenerate.api import AutogenContext
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from sqlalchemy import JSON, DefaultClause
+from alembic.script import ScriptDirectory
+from sqlalchemy import JSON, DefaultClause, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from app.core.config import ROOT, Settings, get_settings
@@ -43,14 +43,20 @@ def applied_revisions() -> tuple[str, ...]:
     engine = new_engine()
     try:
         with connected(engine) as connection:
-            return tuple(sorted(MigrationContext.configure(connection).get_current_heads()))
+            if not inspect(connection).has_table("alembic_version"):
+                return ()
+            rows = connection.execute(text("SELECT version_num FROM alembic_version"))
+            return tuple(sorted(row.version_num for row in rows))
     finally:
         engine.dispose()
 
 
-def _includes_seed_base(config: Config, heads: tuple[str, ...]) -> bool:
-    from alembic.script import ScriptDirectory
+def describe_database() -> str:
+    """The database's URL without its password."""
+    return get_settings().url().render_as_string(hide_password=True)
 
+
+def _includes_seed_base(config: Config, heads: tuple[str, ...]) -> bool:
     scripts = ScriptDirectory.from_config(config)
     lineage = scripts.iterate_revisions(heads, "base") if heads else ()
     return any(script.revision == SEED_BASE for script in lineage)
@@ -85,8 +91,7 @@ def _named_failures() -> Iterator[None]:
         if "database is locked" in str(error.orig):
             raise LockTimeout(settings.lock_timeout) from None
         if error.connection_invalidated:
-            shown = settings.url().render_as_string(hide_password=True)
-            raise DatabaseUnavailable(shown, error.orig or error) from None
+            raise DatabaseUnavailable(describe_database(), error.orig or error) from None
         raise
 
 

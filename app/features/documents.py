@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -14,8 +14,6 @@ _TIMESTAMP = re.compile(
 )
 _WITHOUT_OFFSET = re.compile(r"\d{4}-\d{2}-\d{2}([T ][\d:.,]+)?", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
-
-E = TypeVar("E", bound=Enum)
 
 
 class Document(BaseModel):
@@ -32,9 +30,7 @@ def _timestamp(value: Any) -> datetime:
     if not _TIMESTAMP.fullmatch(value):
         if _WITHOUT_OFFSET.fullmatch(value):
             raise ValueError(f"has no offset from UTC (such as Z or +02:00): {value!r}")
-        raise ValueError(
-            f"is not an ISO 8601 date and time like 2015-01-01T00:00:00Z: {value[:60]!r}"
-        )
+        raise ValueError(f"is not an ISO 8601 date and time like 2015-01-01T00:00:00Z: {value[:60]!r}")
     try:
         moment = datetime.fromisoformat(value)
     except ValueError as error:
@@ -51,22 +47,17 @@ def _uuid(value: Any) -> UUID:
     return UUID(value)
 
 
-def by_value(kind: type[E]) -> Any:
-    """A field that takes one of an enum's values."""
+def by_value(kind: type[Enum]) -> BeforeValidator:
+    """The validator of a field that takes one of an enum's values."""
     allowed = ", ".join(repr(member.value) for member in kind)
 
-    def parse(value: Any) -> E:
+    def parse(value: Any) -> Enum:
         for member in kind:
             if isinstance(value, str) and member.value == value:
                 return member
         raise ValueError(f"should be one of {allowed}, found {value!r}")
 
-    return Annotated[kind, BeforeValidator(parse)]
-
-
-def text(limit: int) -> Any:
-    """A string that fits a column of `limit` characters."""
-    return Annotated[str, StringConstraints(max_length=limit)]
+    return BeforeValidator(parse)
 
 
 Timestamp = Annotated[datetime, BeforeValidator(_timestamp)]

@@ -97,9 +97,7 @@ def _pending(upgrade: UpgradeOps) -> PendingSeedsOp | None:
     return next((one for one in found if isinstance(one, PendingSeedsOp)), None)
 
 
-def _keep_schema(
-    script: MigrationScript, schema: list[MigrateOperation], schema_head: str
-) -> None:
+def _keep_schema(script: MigrationScript, schema: list[MigrateOperation], schema_head: str) -> None:
     _drop_pending(script, schema)
     script.head = schema_head
     script.splice = True

@@ -91,9 +91,7 @@ class ChangeFile:
             with self.path.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise ChangeFileError(
-                self.path.name, f"cannot be read: {error.strerror}", _RESTORE
-            ) from None
+            raise ChangeFileError(self.path.name, f"cannot be read: {error.strerror}", _RESTORE) from None
         if found != self.sha256:
             raise ChangeFileError(
                 self.path.name,
@@ -134,7 +132,7 @@ class ChangeFile:
         except (OSError, EOFError, UnicodeDecodeError) as error:
             raise ChangeFileError(self.path.name, f"cannot be read: {error}", _RESTORE) from None
 
-    def _open(self) -> IO[bytes]:
+    def _open(self) -> IO[bytes] | gzip.GzipFile:
         if self.path.suffix == ".gz":
             return gzip.open(self.path, "rb")
         return self.path.open("rb")
@@ -167,9 +165,7 @@ class ChangeFile:
             if not (old or new) or not UUID(entry["id"]):
                 raise ValueError
             revisions = dict.fromkeys(new, self.revision) if old and new else {}
-            return Change(
-                entry["table"], entry["id"], old, new, self.revision, revisions
-            )
+            return Change(entry["table"], entry["id"], old, new, self.revision, revisions)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise self._malformed(number, "is not a row change") from None
 

@@ -42,9 +42,7 @@ class Change:
         return Change(self.table, self.id, self.new, self.old, self.revision, self.revisions)
 
 
-def diff(
-    before: Mapping[str, Mapping[str, Row]], after: Mapping[str, Mapping[str, Row]]
-) -> Iterator[Change]:
+def diff(before: Mapping[str, Mapping[str, Row]], after: Mapping[str, Mapping[str, Row]]) -> Iterator[Change]:
     """The changes from one state to another, both as rows by table and seed id, sorted.
 
     Columns that a table no longer has are not changes: the schema revision that dropped them is.
@@ -126,9 +124,7 @@ def _reinserted(first: Change, then: Change) -> Change | None:
     )
 
 
-def _updated(
-    change: Change, old: Row, new: Row, revisions: Mapping[str, str]
-) -> Change | None:
+def _updated(change: Change, old: Row, new: Row, revisions: Mapping[str, str]) -> Change | None:
     names = sorted(name for name in new if not _same(old[name], new[name]))
     if not names:
         return None

@@ -32,10 +32,7 @@ class Conflict:
                     f" the seed wants {wanted}, found {found}"
                 )
             case "edited":
-                return (
-                    f"edited: {where}: {self.column} was changed:"
-                    f" the seed expects {wanted}, found {found}"
-                )
+                return f"edited: {where}: {self.column} was changed: the seed expects {wanted}, found {found}"
             case "deleted":
                 return f"deleted: {where} is gone, and the seed wants to update it"
             case "referenced":
@@ -43,9 +40,7 @@ class Conflict:
                 rows = f"{count} row{'s' * (count != 1)}"
                 return f"referenced: {where} would be deleted, but {rows} of {self.wanted} point at it"
             case _:
-                return (
-                    f"unlinked: {where}: {self.column} leads to a row that is gone (id {self.wanted})"
-                )
+                return f"unlinked: {where}: {self.column} leads to a row that is gone (id {self.wanted})"
 
 
 def raise_conflicts(connection: Connection, name_row: Callable[[str, str], str]) -> None:

@@ -109,9 +109,7 @@ def _parse(document: FilePath) -> tuple[_Source, list[Any], list[Fault]]:
         line = raw.count(b"\n", 0, error.start) + 1
         return _unparsed(file, line, f"is not UTF-8 (byte 0x{raw[error.start]:02x})")
     try:
-        value = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_not_a_number, parse_int=_integer
-        )
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_not_a_number, parse_int=_integer)
     except json.JSONDecodeError as error:
         return _unparsed(
             file, error.lineno, f"is not JSON: {error.msg[:1].lower()}{error.msg[1:]}"
@@ -125,9 +123,7 @@ def _parse(document: FilePath) -> tuple[_Source, list[Any], list[Fault]]:
     return source, value, []
 
 
-def _unparsed(
-    file: str, line: int | None, message: str
-) -> tuple[_Source, list[Any], list[Fault]]:
+def _unparsed(file: str, line: int | None, message: str) -> tuple[_Source, list[Any], list[Fault]]:
     return _Source(file, ""), [], [Fault(file, (), line, message)]
 
 
@@ -194,9 +190,7 @@ def _explain(problem: Any, index: int) -> tuple[Path, str]:
             return path, str(problem["ctx"]["error"])
     message = problem["msg"]
     value = problem["input"]
-    found = (
-        f": {_json_type(value)}" if isinstance(value, dict | list) else f": found {_shorten(value)}"
-    )
+    found = f": {_json_type(value)}" if isinstance(value, dict | list) else f": found {_shorten(value)}"
     return path, f"{message[:1].lower()}{message[1:]}{found}"
 
 
@@ -235,9 +229,7 @@ def _check_unique(placed: Iterable[_Placed], rows: Rows) -> Iterator[Fault]:
             continue
         line = line_of(before.source.text, before.path)
         names = ", ".join(_camel(name) for name in row.table.key)
-        yield row.source.fault(
-            row.path, f"duplicate natural key ({names}): the same as on line {line}"
-        )
+        yield row.source.fault(row.path, f"duplicate natural key ({names}): the same as on line {line}")
 
 
 def _check_links(placed: Iterable[_Placed], rows: Rows, faulty: set[str]) -> Iterator[Fault]:
@@ -248,9 +240,7 @@ def _check_links(placed: Iterable[_Placed], rows: Rows, faulty: set[str]) -> Ite
                 continue
             # A parent whose own document has faults may be the one that is missing.
             if key.table not in faulty:
-                yield row.source.fault(
-                    row.place(column), f"nobody defines this row of {key.table}"
-                )
+                yield row.source.fault(row.place(column), f"nobody defines this row of {key.table}")
     yield from _check_cycles(placed, rows)
 
 
@@ -271,9 +261,7 @@ def _check_cycles(placed: Iterable[_Placed], rows: Rows) -> Iterator[Fault]:
                     length = len(chain) - chain.index(current)
                     yield row.source.fault(
                         row.place(column),
-                        "is its own ancestor"
-                        if length == 1
-                        else f"leads into a circle of {length} rows",
+                        "is its own ancestor" if length == 1 else f"leads into a circle of {length} rows",
                     )
 
 

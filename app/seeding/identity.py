@@ -11,9 +11,7 @@ SEED_NAMESPACE = UUID("7c1f5f0e-3a52-5d0b-9a53-6d1c2f0e8b41")
 
 def canonical_json(value: Any) -> str:
     """The one JSON text of a value: sorted keys, no spaces, no escapes that are not needed."""
-    return json.dumps(
-        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    )
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def seed_id(table: str, *key: Any) -> str:

@@ -14,9 +14,7 @@ seed_state = sa.Table(
     sa.Column("seed_set", sa.String(63), nullable=False),
     sa.Column("revision", sa.String(32), nullable=False),
     sa.Column("sha256", sa.String(64), nullable=False),
-    sa.Column(
-        "applied_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
-    ),
+    sa.Column("applied_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
     sa.PrimaryKeyConstraint("seed_set", name="pk_seed_state"),
 )
 """One row a seed set: the seed revision whose rows it holds, and that revision's digest."""
@@ -32,9 +30,7 @@ seed_ledger = sa.Table(
     sa.Column("live_id", sa.Uuid()),
     # SQLite keeps the value as it is; PostgreSQL its text.
     sa.Column("pre_image", sa.Text().with_variant(sa.LargeBinary(), "sqlite")),
-    sa.PrimaryKeyConstraint(
-        "table_name", "seed_id", "column_name", "position", name="pk_seed_ledger"
-    ),
+    sa.PrimaryKeyConstraint("table_name", "seed_id", "column_name", "position", name="pk_seed_ledger"),
     sa.CheckConstraint("outcome IN ('adopted', 'same', 'changed', 'absent')", name="ck_outcome"),
 )
 """One row a deviation; `column_name` is empty where it concerns the whole row, `position` counts the

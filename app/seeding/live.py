@@ -31,9 +31,7 @@ class Live:
     lockable: Sequence[str]
 
 
-def read_live(
-    connection: Connection | None, dialect: SeedDialect, tables: Sequence[FrozenTable]
-) -> Live:
+def read_live(connection: Connection | None, dialect: SeedDialect, tables: Sequence[FrozenTable]) -> Live:
     """The live schema, or its frozen form without a connection; SetupError for a missing table."""
     names = [table.name for table in tables]
     if connection is None:
@@ -64,7 +62,5 @@ def read_live(
 
 
 def _lockable(names: Sequence[str], references: Mapping[str, Sequence[Reference]]) -> list[str]:
-    pointing = {
-        ref.table for refs in references.values() for ref in refs if ref.schema is None
-    }
+    pointing = {ref.table for refs in references.values() for ref in refs if ref.schema is None}
     return sorted({*names, *pointing})

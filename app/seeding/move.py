@@ -109,9 +109,7 @@ class _Runner:
                 for row in rows[start : start + _ROWS_A_STATEMENT]
             )
             # Not through execute(): Alembic turns tabs into spaces there, inside literals too.
-            self.context.impl.static_output(
-                f'INSERT INTO "{table.name}" ({names}) VALUES\n{values};'
-            )
+            self.context.impl.static_output(f'INSERT INTO "{table.name}" ({names}) VALUES\n{values};')
 
     # stages
 
@@ -129,20 +127,17 @@ class _Runner:
         if self.connection is None:
             self.context.execute(CreateTable(_guard_table))
             self._guard_state()
-            unknown = self.dialect.count_unknown_references(live.references)
-            if unknown is not None:
-                self._guard_zero("foreign keys that the models do not know", unknown)
+            self._guard_zero(
+                "foreign keys that the models do not know",
+                self.dialect.count_unknown_references(live.references),
+            )
 
     def _load(self, staged: Iterable[StagedTable]) -> None:
         move = self.move
         tables = {table.name: table for table in staged}
-        positions = {
-            one.revision: position for position, one in enumerate(move.rail.revisions, start=1)
-        }
+        positions = {one.revision: position for position, one in enumerate(move.rail.revisions, start=1)}
         changes = (
-            change
-            for change in move.rail.net_changes(move.source, move.target)
-            if change.table in tables
+            change for change in move.rail.net_changes(move.source, move.target) if change.table in tables
         )
         load_changes(changes, tables, positions, self.dialect, self)
         if self.connection is not None:
@@ -228,9 +223,7 @@ class _Runner:
             if self.connection is None:
                 self.context.execute(statement.sql)
                 continue
-            result = self.connection.execute(
-                statement.sql, execution_options={"preserve_rowcount": True}
-            )
+            result = self.connection.execute(statement.sql, execution_options={"preserve_rowcount": True})
             if statement.counts:
                 self.tally[statement.counts] += max(result.rowcount, 0)
 

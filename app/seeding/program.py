@@ -1,4 +1,4 @@
-"""A move as one SQL program: resolve, check, apply, record. The same statements online and offline.
+"""A move as one SQL program: resolve, check, apply, record; the same statements online and offline.
 
 Each function yields statements for tables that are staged already; parents come before children. Nothing
 here runs anything, and no statement walks live rows one by one.
@@ -102,17 +102,13 @@ def apply(plan: Plan) -> Iterator[Statement]:
         yield from _forget(plan, table)
 
 
-def record(
-    sets: Iterable[str], revision: str, sha256: str, *, cleared: bool
-) -> Iterator[Statement]:
+def record(sets: Iterable[str], revision: str, sha256: str, *, cleared: bool) -> Iterator[Statement]:
     """Say in `seed_state` what the sets now hold; `cleared` when that is nothing."""
     names = sorted(sets)
     yield Statement(sa.delete(seed_state).where(seed_state.c.seed_set.in_(names)))
     if not cleared:
         for name in names:
-            yield Statement(
-                sa.insert(seed_state).values(seed_set=name, revision=revision, sha256=sha256)
-            )
+            yield Statement(sa.insert(seed_state).values(seed_set=name, revision=revision, sha256=sha256))
 
 
 # -- resolve ---------------------------------------------------------------------------------------
@@ -122,9 +118,7 @@ def _recall(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     """On the way down: rows that were absent stay absent, columns get back what was there."""
     if table.counts["insert"]:
         stage = table.inserts
-        absent = _entries(table, stage.c.seed_id, "absent").where(
-            seed_ledger.c.position > plan.target
-        )
+        absent = _entries(table, stage.c.seed_id, "absent").where(seed_ledger.c.position > plan.target)
         yield Statement(sa.delete(stage).where(absent.exists()), ("still absent", table.name))
     if table.counts["update"]:
         stage = table.updates
@@ -177,9 +171,7 @@ def _drop_missing_links(plan: Plan, table: StagedTable) -> Iterator[Statement]:
             column = stage.c["n_" + name]
             there = sa.exists().where(_id_of(parent) == column)
             yield Statement(
-                sa.update(stage)
-                .values({column.name: sa.null()})
-                .where(column.is_not(None), ~there),
+                sa.update(stage).values({column.name: sa.null()}).where(column.is_not(None), ~there),
                 ("unlinked", key.table),
             )
 
@@ -192,9 +184,7 @@ def _match(table: StagedTable) -> Iterator[Statement]:
         by_key = [live.c[name] == stage.c["n_" + name] for name in table.frozen.key]
         for found in ([table.live_id == stage.c.seed_id], by_key):
             yield Statement(
-                sa.update(stage)
-                .values(live_id=table.live_id)
-                .where(stage.c.live_id.is_(None), *found)
+                sa.update(stage).values(live_id=table.live_id).where(stage.c.live_id.is_(None), *found)
             )
         yield Statement(
             _into_ledger(
@@ -246,9 +236,7 @@ def _check_updates(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     """`deleted`: the row is gone; `edited`: a column is neither what it was nor what it shall be."""
     stage, live = table.updates, table.live
     there = sa.exists().where(table.live_id == stage.c.live_id)
-    yield _conflict(
-        plan, "deleted", table, "", sa.select(stage).where(~there), stage.c.seed_id, None, None
-    )
+    yield _conflict(plan, "deleted", table, "", sa.select(stage).where(~there), stage.c.seed_id, None, None)
     for name in sorted(table.updated):
         old, new = stage.c["o_" + name], stage.c["n_" + name]
         expected = sa.or_(_equal(plan, table, name, old), _equal(plan, table, name, new))
@@ -293,9 +281,7 @@ def _check_deletes(plan: Plan, table: StagedTable) -> Iterator[Statement]:
             live.c[name],
         )
         if not plan.upgrade:
-            users = _entries(table, stage.c.seed_id, "same", name).where(
-                seed_ledger.c.position > plan.target
-            )
+            users = _entries(table, stage.c.seed_id, "same", name).where(seed_ledger.c.position > plan.target)
             yield _conflict(
                 plan,
                 "edited",
@@ -329,9 +315,9 @@ def _check_reference(plan: Plan, table: StagedTable, reference: Reference) -> St
     names = dict.fromkeys(reference.columns)
     if child:
         names[child.frozen.id] = None
-    other = sa.table(
-        reference.table, *(sa.column(name) for name in names), schema=reference.schema
-    ).alias("other")
+    other = sa.table(reference.table, *(sa.column(name) for name in names), schema=reference.schema).alias(
+        "other"
+    )
     points = [
         other.c[column] == table.live.c[target]
         for column, target in zip(reference.columns, reference.target, strict=True)
@@ -418,7 +404,7 @@ def _check_links(plan: Plan, table: StagedTable) -> Iterator[Statement]:
 
 
 def _remember(plan: Plan, table: StagedTable) -> Iterator[Statement]:
-    """Ledger rows for what the move is about to meet: columns already set, adopted rows, absent rows."""
+    """Ledger rows for what the move meets: columns already set, adopted rows, absent rows."""
     live = table.live
     if table.counts["update"]:
         stage = table.updates
@@ -434,9 +420,7 @@ def _remember(plan: Plan, table: StagedTable) -> Iterator[Statement]:
                 "pre_image": plan.dialect.to_ledger(live.c[name]),
             }
             if plan.upgrade:
-                yield Statement(
-                    _into_ledger(table, changed.where(already), outcome="same", **columns)
-                )
+                yield Statement(_into_ledger(table, changed.where(already), outcome="same", **columns))
             fresh = ~_entries(table, stage.c.seed_id, "changed", name).exists()
             yield Statement(
                 _into_ledger(
@@ -475,9 +459,7 @@ def _insert(table: StagedTable) -> Statement:
 def _update(table: StagedTable) -> Statement:
     stage = table.updates
     values = {
-        name: sa.case(
-            (stage.c["r_" + name].is_not(None), stage.c["n_" + name]), else_=table.live.c[name]
-        )
+        name: sa.case((stage.c["r_" + name].is_not(None), stage.c["n_" + name]), else_=table.live.c[name])
         for name in sorted(table.updated)
     }
     return Statement(
@@ -507,9 +489,7 @@ def _release(plan: Plan, table: StagedTable) -> Iterator[Statement]:
 def _delete(table: StagedTable) -> Statement:
     stage = table.deletes
     ours = sa.select(stage.c.live_id).where(~_adopted(table, stage))
-    return Statement(
-        sa.delete(table.live).where(table.live_id.in_(ours)), ("deleted", table.name)
-    )
+    return Statement(sa.delete(table.live).where(table.live_id.in_(ours)), ("deleted", table.name))
 
 
 def _forget(plan: Plan, table: StagedTable) -> Iterator[Statement]:
@@ -536,9 +516,7 @@ def _forget(plan: Plan, table: StagedTable) -> Iterator[Statement]:
 # -- parts -----------------------------------------------------------------------------------------
 
 
-def _entries(
-    table: StagedTable, seed_id: Any, outcome: str, column: str = ""
-) -> sa.Select[Any]:
+def _entries(table: StagedTable, seed_id: Any, outcome: str, column: str = "") -> sa.Select[Any]:
     """The ledger's rows of one outcome for an outer query's row."""
     return (
         sa.select(sa.literal_column("1"))
@@ -570,10 +548,7 @@ def _id_of(table: sa.Table) -> ColumnElement[Any]:
 
 def _into_ledger(table: StagedTable, rows: sa.Select[Any], **values: Any) -> sa.Insert:
     entry = {"table_name": table.name, "column_name": "", "pre_image": sa.null(), **values}
-    columns = [
-        value if isinstance(value, ColumnElement) else sa.literal(value)
-        for value in entry.values()
-    ]
+    columns = [value if isinstance(value, ColumnElement) else sa.literal(value) for value in entry.values()]
     return sa.insert(seed_ledger).from_select(list(entry), rows.with_only_columns(*columns))
 
 

@@ -67,9 +67,7 @@ class Rail:
             if len(scripts) > 1:
                 raise _branched(current, scripts)
             module = scripts[0].module
-            file = ChangeFile(
-                self.directory / module.seed_changes, scripts[0].revision, module.seed_sha256
-            )
+            file = ChangeFile(self.directory / module.seed_changes, scripts[0].revision, module.seed_sha256)
             line.append(SeedRevision(scripts[0].revision, current, file))
             current = scripts[0].revision
         return tuple(line)
@@ -144,9 +142,7 @@ class Rail:
 
     def state_at(self, revision: str) -> dict[str, dict[str, dict[str, Any]]]:
         """Every seeded row at `revision`, by table and seed id: the fold of all change files."""
-        state: dict[str, dict[str, dict[str, Any]]] = {
-            name: {} for name in self.tables_at(revision)
-        }
+        state: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in self.tables_at(revision)}
         for change in self.net_changes(SEED_BASE, revision):
             state.setdefault(change.table, {})[change.id] = dict(change.new or {})
         return state

@@ -114,9 +114,7 @@ class SeedRun:
         return seeds[-1] if seeds else SEED_BASE
 
     def _sets(self, *revisions: str) -> set[str]:
-        return {
-            table.set for revision in revisions for table in self.rail.tables_at(revision).values()
-        }
+        return {table.set for revision in revisions for table in self.rail.tables_at(revision).values()}
 
     def _recorded(self, assumed: str) -> dict[str, str]:
         """The seed state of every seed set: as recorded, or as assumed for a script."""

@@ -55,7 +55,5 @@ class SeedCatalog:
     def tables(self) -> dict[str, FrozenTable]:
         """Today's seed tables by name, frozen from the models."""
         return {
-            declared.table.name: freeze(declared, one.name)
-            for one in self.sets
-            for declared in one.tables
+            declared.table.name: freeze(declared, one.name) for one in self.sets for declared in one.tables
         }

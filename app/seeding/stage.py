@@ -31,9 +31,7 @@ class StagedTable:
     inserts: sa.Table
     updates: sa.Table
     deletes: sa.Table
-    counts: dict[str, int] = field(
-        default_factory=lambda: {"insert": 0, "update": 0, "delete": 0}
-    )
+    counts: dict[str, int] = field(default_factory=lambda: {"insert": 0, "update": 0, "delete": 0})
     updated: set[str] = field(default_factory=set)
     """The columns that some update of this move changes."""
 
@@ -104,9 +102,7 @@ def staged_table(frozen: FrozenTable, live_columns: Iterable[str] | None) -> Sta
     )
 
 
-def _live_table(
-    frozen: FrozenTable, columns: Iterable[str], live_columns: Iterable[str]
-) -> sa.Table:
+def _live_table(frozen: FrozenTable, columns: Iterable[str], live_columns: Iterable[str]) -> sa.Table:
     typed = {name: frozen.columns[name].type.sqlalchemy() for name in columns}
     others = [name for name in live_columns if name not in typed and name != frozen.id]
     return sa.Table(
@@ -159,9 +155,7 @@ class _Batch:
             self.rows = []
 
 
-def _batch(
-    staged: StagedTable, kind: str, positions: Mapping[str, int], dialect: SeedDialect
-) -> _Batch:
+def _batch(staged: StagedTable, kind: str, positions: Mapping[str, int], dialect: SeedDialect) -> _Batch:
     types = {name: staged.frozen.columns[name].type for name in staged.columns}
     stored = {name: _nullable(dialect.stored(type_)) for name, type_ in types.items()}
     identify = dialect.stored(ColumnType("uuid"))

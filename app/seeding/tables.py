@@ -27,6 +27,11 @@ class SeedTable:
     volatile: tuple[str, ...] = ("created_at", "updated_at")
     missing_as_null: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, model: Any, key: tuple[str, ...], **options: tuple[str, ...]) -> "SeedTable":
+        """The declaration of a mapped class's table; `options` as in the constructor."""
+        return cls(model.__table__, key, **options)
+
 
 @dataclass(frozen=True)
 class FrozenColumn:
@@ -109,9 +114,7 @@ class FrozenTable:
                 for name, text in entry["columns"].items()
             },
             volatile=tuple(entry["volatile"]),
-            foreign_keys={
-                name: FrozenForeignKey.parse(text) for name, text in entry["foreign_keys"].items()
-            },
+            foreign_keys={name: FrozenForeignKey.parse(text) for name, text in entry["foreign_keys"].items()},
             referenced_by=tuple(
                 Reference(ref["table"], tuple(ref["columns"]), tuple(ref["target"]))
                 for ref in entry["referenced_by"]
@@ -151,10 +154,7 @@ def in_foreign_key_order(tables: Iterable[FrozenTable]) -> list[FrozenTable]:
         ready = [
             table
             for table in waiting.values()
-            if all(
-                key.table == table.name or key.table not in waiting
-                for key in table.foreign_keys.values()
-            )
+            if all(key.table == table.name or key.table not in waiting for key in table.foreign_keys.values())
         ]
         if not ready:
             raise SetupError(f"seed tables point at each other in a circle: {', '.join(waiting)}")
@@ -184,14 +184,10 @@ def _check_key(declared: SeedTable, columns: Mapping[str, FrozenColumn]) -> None
     ]
     uniques += [{c.name for c in index.columns} for index in table.indexes if index.unique]
     if set(key) not in uniques:
-        raise SetupError(
-            f"{table.name}: no unique constraint covers the natural key ({', '.join(key)})"
-        )
+        raise SetupError(f"{table.name}: no unique constraint covers the natural key ({', '.join(key)})")
 
 
-def _foreign_keys(
-    declared: SeedTable, columns: Mapping[str, FrozenColumn]
-) -> dict[str, FrozenForeignKey]:
+def _foreign_keys(declared: SeedTable, columns: Mapping[str, FrozenColumn]) -> dict[str, FrozenForeignKey]:
     keys = {}
     for constraint in declared.table.foreign_key_constraints:
         names = [column.name for column in constraint.columns]
@@ -200,8 +196,7 @@ def _foreign_keys(
         target = constraint.referred_table
         if len(names) != 1 or constraint.elements[0].column.name != _identity(target):
             raise SetupError(
-                f"{declared.table.name}.{','.join(names)}: a seeded foreign key must hold the id"
-                " of one row"
+                f"{declared.table.name}.{','.join(names)}: a seeded foreign key must hold the id of one row"
             )
         keys[names[0]] = FrozenForeignKey(
             target.name, _identity(target), names[0] in declared.missing_as_null

@@ -56,9 +56,7 @@ class ColumnType:
             case sa.Enum() if not type_.native_enum:
                 return cls("string", type_.length)
             case sa.Enum():
-                raise SetupError(
-                    f"{where}: native enum types cannot be seeded; use native_enum=False"
-                )
+                raise SetupError(f"{where}: native enum types cannot be seeded; use native_enum=False")
             case sa.Text() | sa.String(length=None):
                 return cls("text")
             case sa.String():
@@ -107,9 +105,7 @@ class ColumnType:
             return None
         canonical = _CANONICAL[self.kind](value)
         if self.length is not None and len(canonical) > self.length:
-            raise ValueError(
-                f"is too long: {len(canonical)} characters, the column holds {self.length}"
-            )
+            raise ValueError(f"is too long: {len(canonical)} characters, the column holds {self.length}")
         return canonical
 
 

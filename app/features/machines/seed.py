@@ -24,5 +24,5 @@ def machines_seed_set(document: Path) -> SeedSet:
         document=document,
         schema=MachineDocument,
         flatten=_rows,
-        tables=(SeedTable(Machine.__table__, key=("name",)),),
+        tables=(SeedTable.of(Machine, key=("name",)),),
     )

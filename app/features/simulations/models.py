@@ -64,9 +64,7 @@ class Simulation(Timestamps, Base):
     compset_alias: Mapped[Short]
     grid_name: Mapped[Short]
     grid_resolution: Mapped[Short]
-    simulation_type: Mapped[SimulationType] = mapped_column(
-        enum_column(SimulationType, "simulation_type")
-    )
+    simulation_type: Mapped[SimulationType] = mapped_column(enum_column(SimulationType, "simulation_type"))
     status: Mapped[SimulationStatus] = mapped_column(enum_column(SimulationStatus, "status"))
     initialization_type: Mapped[Short]
     machine_id: Mapped[UUID] = mapped_column(ForeignKey("machines.id"), index=True)
@@ -88,9 +86,7 @@ class Simulation(Timestamps, Base):
     git_tag: Mapped[Short | None]
     git_commit_hash: Mapped[str | None] = mapped_column(String(64))
     hpc_username: Mapped[Short | None]
-    created_by: Mapped[UUID | None] = mapped_column(
-        ForeignKey("users.id", ondelete="SET NULL"), index=True
-    )
+    created_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
     last_updated_by: Mapped[UUID | None] = mapped_column(
         ForeignKey("users.id", ondelete="SET NULL"), index=True
     )

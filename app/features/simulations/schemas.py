@@ -1,6 +1,8 @@
 """The contract of `simulations.json`."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import StringConstraints
 
 from app.features.documents import (
     Bytes,
@@ -12,7 +14,6 @@ from app.features.documents import (
     RequiredLocator,
     Timestamp,
     by_value,
-    text,
 )
 from app.features.simulations.models import (
     ArtifactKind,
@@ -39,7 +40,7 @@ class ParentReference(Document):
 class ArtifactDocument(Document):
     """An element of a simulation's `artifacts`."""
 
-    kind: by_value(ArtifactKind)
+    kind: Annotated[ArtifactKind, by_value(ArtifactKind)]
     uri: RequiredLocator
     label: Line | None = None
     checksum: Line | None = None
@@ -49,7 +50,7 @@ class ArtifactDocument(Document):
 class LinkDocument(Document):
     """An element of a simulation's `links`."""
 
-    kind: by_value(LinkKind)
+    kind: Annotated[LinkKind, by_value(LinkKind)]
     url: RequiredLocator
     label: Line | None = None
 
@@ -63,8 +64,8 @@ class SimulationDocument(Document):
     compset_alias: Line
     grid_name: Line
     grid_resolution: Line
-    simulation_type: by_value(SimulationType)
-    status: by_value(SimulationStatus)
+    simulation_type: Annotated[SimulationType, by_value(SimulationType)]
+    status: Annotated[SimulationStatus, by_value(SimulationStatus)]
     initialization_type: Line
     machine: MachineReference
     simulation_start_date: Timestamp
@@ -83,7 +84,7 @@ class SimulationDocument(Document):
     git_repository_url: Locator | None = None
     git_branch: Line | None = None
     git_tag: Line | None = None
-    git_commit_hash: text(64) | None = None
+    git_commit_hash: Annotated[str, StringConstraints(max_length=64)] | None = None
     hpc_username: Line | None = None
     created_by: Identifier | None = None
     last_updated_by: Identifier | None = None

@@ -44,12 +44,12 @@ def simulations_seed_set(document: Path) -> SeedSet:
         schema=SimulationDocument,
         flatten=_rows,
         tables=(
-            SeedTable(
-                Simulation.__table__,
+            SeedTable.of(
+                Simulation,
                 key=("case_name", "machine_id", "simulation_start_date"),
                 missing_as_null=("created_by", "last_updated_by"),
             ),
-            SeedTable(Artifact.__table__, key=("simulation_id", "kind", "uri")),
-            SeedTable(ExternalLink.__table__, key=("simulation_id", "kind", "url")),
+            SeedTable.of(Artifact, key=("simulation_id", "kind", "uri")),
+            SeedTable.of(ExternalLink, key=("simulation_id", "kind", "url")),
         ),
     )

@@ -44,9 +44,7 @@ class User(Timestamps, Base):
 
     id: Mapped[UuidKey]
     kind: Mapped[UserKind] = mapped_column(enum_column(UserKind, "kind"))
-    role: Mapped[UserRole] = mapped_column(
-        enum_column(UserRole, "role"), server_default=UserRole.USER.value
-    )
+    role: Mapped[UserRole] = mapped_column(enum_column(UserRole, "role"), server_default=UserRole.USER.value)
     email: Mapped[str | None] = mapped_column(String(320))
     service_name: Mapped[str | None] = mapped_column(String(63))
     password_hash: Mapped[str | None] = mapped_column(String(255))
@@ -70,9 +68,7 @@ class ApiToken(Base):
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    replaces_id: Mapped[UUID | None] = mapped_column(
-        ForeignKey("api_tokens.id", ondelete="SET NULL")
-    )
+    replaces_id: Mapped[UUID | None] = mapped_column(ForeignKey("api_tokens.id", ondelete="SET NULL"))
 
 
 class AuditEvent(Base):

@@ -32,7 +32,7 @@ class SeedDialect(ABC):
 
     @abstractmethod
     def load(
-        self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Any]
+        self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[Any]
     ) -> int:
         """Bulk load stored rows into a staging table; returns how many there were."""
 
@@ -49,9 +49,7 @@ class SeedDialect(ABC):
         """Every foreign key of the database that points at one of `tables`, by the table it points at."""
 
     @abstractmethod
-    def count_unknown_references(
-        self, known: dict[str, list[Reference]]
-    ) -> sa.Executable | None:
+    def count_unknown_references(self, known: dict[str, list[Reference]]) -> sa.Select[Any]:
         """A query for how many foreign keys point at the tables of `known` without being listed there."""
 
     def equal(self, type_: ColumnType, one: ColumnElement[Any], other: Any) -> ColumnElement[bool]:

@@ -50,12 +50,12 @@ class PostgreSQLDialect(SeedDialect):
         return f"'{quoted}'"
 
     def load(
-        self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Any]
+        self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[Any]
     ) -> int:
         names = ", ".join(f'"{name}"' for name in columns)
         cursor = connection.connection.cursor()
         try:
-            with cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:  # type: ignore[attr-defined]
+            with cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
                 for row in rows:
                     copy.write_row(row)
             return int(cursor.rowcount)
@@ -93,24 +93,26 @@ class PostgreSQLDialect(SeedDialect):
             )
         return found
 
-    def count_unknown_references(self, known: dict[str, list[Reference]]) -> sa.Executable | None:
+    def count_unknown_references(self, known: dict[str, list[Reference]]) -> sa.Select[Any]:
         listed = sorted(
             f"{target} {ref.table} {','.join(ref.columns)}"
             for target, references in known.items()
             for ref in references
         )
-        keys = _FOREIGN_KEYS.bindparams(tables=sorted(known)).columns(
-            sa.column("child", sa.Text()),
-            sa.column("target", sa.Text()),
-            sa.column("child_columns", sa.ARRAY(sa.Text())),
-        ).subquery()
+        keys = (
+            _FOREIGN_KEYS.bindparams(tables=sorted(known))
+            .columns(
+                sa.column("child", sa.Text()),
+                sa.column("target", sa.Text()),
+                sa.column("child_columns", sa.ARRAY(sa.Text())),
+            )
+            .subquery()
+        )
         columns = sa.func.array_to_string(keys.c.child_columns, ",", type_=sa.Text)
         name = keys.c.target + " " + keys.c.child + " " + columns
         return sa.select(sa.func.count()).select_from(keys).where(name.not_in(listed))
 
-    def equal(
-        self, type_: ColumnType, one: ColumnElement[Any], other: Any
-    ) -> ColumnElement[bool]:
+    def equal(self, type_: ColumnType, one: ColumnElement[Any], other: Any) -> ColumnElement[bool]:
         if type_.kind == "json":
             # A live column may be JSON, which has no equality of its own.
             return sa.cast(one, JSONB).is_not_distinct_from(sa.cast(other, JSONB))

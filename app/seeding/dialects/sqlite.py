@@ -37,16 +37,19 @@ class SQLiteDialect(SeedDialect):
         if _CONTROL.search(value):
             # The sqlite3 client reads line by line and drops carriage returns inside literals.
             return f"CAST(X'{value.encode().hex()}' AS TEXT)"
-        return "'" + value.replace("'", "''") + "'"
+        quoted = str(value).replace("'", "''")
+        return f"'{quoted}'"
 
     def load(
-        self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Any]
+        self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[Any]
     ) -> int:
         names = ", ".join(f'"{name}"' for name in columns)
         marks = ", ".join("?" * len(columns))
         cursor = connection.connection.cursor()
         try:
-            cursor.executemany(f'INSERT INTO temp."{table.name}" ({names}) VALUES ({marks})', rows)
+            # Names are the engine's own; every value is bound.
+            statement = f'INSERT INTO temp."{table.name}" ({names}) VALUES ({marks})'  # noqa: S608
+            cursor.executemany(statement, rows)
             return int(cursor.rowcount)
         finally:
             cursor.close()
@@ -73,16 +76,18 @@ class SQLiteDialect(SeedDialect):
             for name, children in found.items()
         }
 
-    def count_unknown_references(self, known: dict[str, list[Reference]]) -> sa.Executable | None:
+    def count_unknown_references(self, known: dict[str, list[Reference]]) -> sa.Select[Any]:
         listed = sorted(
             f"{target} {ref.table} {column}"
             for target, references in known.items()
             for ref in references
             for column in ref.columns
         )
-        keys = _FOREIGN_KEYS.bindparams(tables=sorted(known)).columns(
-            *(sa.column(name, sa.Text()) for name in ("child", "target", "child_column"))
-        ).subquery()
+        keys = (
+            _FOREIGN_KEYS.bindparams(tables=sorted(known))
+            .columns(*(sa.column(name, sa.Text()) for name in ("child", "target", "child_column")))
+            .subquery()
+        )
         name = keys.c.target + " " + keys.c.child + " " + keys.c.child_column
         return sa.select(sa.func.count()).select_from(keys).where(name.not_in(listed))
 

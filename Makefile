@@ -1,0 +1,58 @@
+# Seedrail's tasks. `make help` explains them; each one installs what it needs first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install dev seed rollback test test-long format lint types alembic-check check clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+install: $(VENV)/.installed ## Create .venv with the pinned dependencies and the project
+
+dev: $(VENV)/.installed-dev ## Add what tests and checks need
+
+seed: install ## Bring the database (DATABASE_URL, or a SQLite file) to the newest schema and seeds
+	$(BIN)/python -m app.scripts.db.seed
+
+rollback: install ## Take the seeds back; schema and users' data stay
+	$(BIN)/python -m app.scripts.db.rollback_seed
+
+test: dev ## Run the tests on SQLite and on a real PostgreSQL (TEST_POSTGRES_URL uses yours)
+	$(BIN)/python -m pytest -n auto -q
+
+test-long: dev ## Run the tests with thousands of generated examples
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n auto -q
+
+format: dev ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: dev ## Check format and lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: dev ## Check types
+	$(BIN)/mypy
+
+alembic-check: dev ## Fail where models or seed documents have changes that no revision ships
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	export DATABASE_URL="sqlite:///$$dir/check.db"; \
+	$(BIN)/alembic upgrade head 2>/dev/null && $(BIN)/alembic check
+
+check: lint types alembic-check test ## Everything that must pass: format, lint, types, alembic check, tests
+
+clean: ## Remove .venv and caches; the database stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis *.egg-info

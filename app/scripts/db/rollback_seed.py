@@ -1,0 +1,20 @@
+"""`python -m app.scripts.db.rollback_seed`: the same as `alembic downgrade seed_base`."""
+
+import typer
+
+from app.core.migration import describe_database, rollback_seed
+from app.scripts.exits import EXIT_CODES, exit_codes
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command(epilog=EXIT_CODES)
+def main() -> None:
+    """Take all seed data back; the schema and what people wrote stay. Safe to run again."""
+    with exit_codes():
+        revisions = rollback_seed()
+        print(f"{describe_database()} is at {', '.join(revisions) or 'no revision'}")
+
+
+if __name__ == "__main__":
+    app()
