@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from app import seeding
 from app.core.config import get_settings
 from app.core.database import connected, new_engine
-from app.core.migration import offline_options, render_item, reported
+from app.core.migration import offline_options, render_item, reported, seed_options
 from app.features.catalog import METADATA, seed_catalog
 
 config = context.config
@@ -25,7 +25,8 @@ def run(**options: object) -> None:
         **options,
     )
     migration = context.get_context()
-    seeding.attach(migration, seed_catalog())
+    arguments = context.get_x_argument(as_dictionary=True)
+    seeding.attach(migration, seed_catalog(), seed_options(config, arguments))
     with context.begin_transaction():
         seeding.lock(migration, get_settings().lock_timeout)
         context.run_migrations()

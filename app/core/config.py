@@ -3,6 +3,7 @@
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -52,6 +53,10 @@ class Settings(BaseSettings):
 
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     environment: Environment = Environment.DEVELOPMENT
+    seed_conflict: Literal["abort", "keep", "overwrite"] = "abort"
+    """What a seed run does where live rows differ; `-x seed_conflict=…` wins over it."""
+    seed_sets: str = ""
+    """Seed sets to apply, comma-separated, or `all`; empty: those that the environment allows."""
     lock_timeout: float = Field(default=60.0, gt=0, le=86_400)
     """Seconds that a run waits for another one before it gives up."""
 
@@ -77,7 +82,7 @@ class Settings(BaseSettings):
                 f"DATABASE_URL names the driver {url.drivername!r}, which is not supported:"
                 " use postgresql+psycopg or sqlite"
             )
-        return url.set(drivername=drivers[asynchronous])
+        return _password_in_place(url).set(drivername=drivers[asynchronous])
 
     def _embedded_url(self, asynchronous: bool) -> URL:
         if self.environment is Environment.PRODUCTION:
@@ -96,6 +101,20 @@ def get_settings() -> Settings:
     except ValidationError as error:
         faults = "; ".join(f"{_name(e['loc'])}: {e['msg']}" for e in error.errors())
         raise ConfigurationError(f"bad settings: {faults}") from None
+    except (UnicodeDecodeError, OSError) as error:
+        problem = (
+            "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"cannot be read: {error.strerror}"
+        )
+        raise ConfigurationError(f"bad settings: the file .env {problem}") from None
+
+
+def _password_in_place(url: URL) -> URL:
+    """The URL with a `?password=` where SQLAlchemy hides it when the URL is shown."""
+    password = url.query.get("password")
+    if password is None:
+        return url
+    moved = url.difference_update_query(["password"])
+    return moved.set(password=password if isinstance(password, str) else password[-1])
 
 
 def _name(location: tuple[int | str, ...]) -> str:

@@ -1,7 +1,7 @@
 """Alembic for this application: what env.py needs of it, and the two commands as functions."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -15,24 +15,31 @@ from sqlalchemy.exc import OperationalError
 from app.core.config import ROOT, Settings, get_settings
 from app.core.database import UTCDateTime, connected, new_engine
 from app.core.errors import AppError, DatabaseUnavailable
-from app.seeding import SEED_BASE, LockTimeout, SeedError
+from app.seeding import SEED_BASE, LockTimeout, RunOptions, SeedError
 
 
-def alembic_config() -> Config:
-    """The project's alembic.ini, wherever the process was started."""
-    return Config(str(ROOT / "alembic.ini"))
+def alembic_config(options: Mapping[str, str | None] | None = None) -> Config:
+    """The project's alembic.ini, wherever the process was started, with options as of `-x`."""
+    given = {name: value for name, value in (options or {}).items() if value is not None}
+    return Config(str(ROOT / "alembic.ini"), attributes={_OPTIONS: given})
 
 
-def seed() -> tuple[str, ...]:
-    """`alembic upgrade head`; returns the revisions that the database is at then."""
-    command.upgrade(alembic_config(), "head")
+_OPTIONS = "seed_options"
+
+
+def seed(**options: str | None) -> tuple[str, ...]:
+    """`alembic upgrade head`; returns the revisions that the database is at then.
+
+    `options` are those of `-x`, by name; None leaves the setting's.
+    """
+    command.upgrade(alembic_config(options), "head")
     return applied_revisions()
 
 
-def rollback_seed() -> tuple[str, ...]:
+def rollback_seed(**options: str | None) -> tuple[str, ...]:
     """`alembic downgrade seed_base`, or nothing where no seed revision was ever applied."""
     heads = applied_revisions()
-    config = alembic_config()
+    config = alembic_config(options)
     if _includes_seed_base(config, heads):
         command.downgrade(config, SEED_BASE)
     return applied_revisions()
@@ -93,6 +100,14 @@ def _named_failures() -> Iterator[None]:
         if error.connection_invalidated:
             raise DatabaseUnavailable(describe_database(), error.orig or error) from None
         raise
+
+
+def seed_options(config: Config, arguments: Mapping[str, str]) -> RunOptions:
+    """The run's options: those of `-x` or of a script, over the settings."""
+    settings = get_settings()
+    defaults = {"seed_conflict": settings.seed_conflict, "seed_sets": settings.seed_sets}
+    given = {**arguments, **config.attributes.get(_OPTIONS, {})}
+    return RunOptions.parse(given, defaults, settings.environment)
 
 
 def offline_options(settings: Settings) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from app.seeding.errors import (
     StateError,
 )
 from app.seeding.identity import seed_id
+from app.seeding.options import RunOptions
 from app.seeding.plugin import attach, configure_options, lock
 from app.seeding.rail import SEED_BASE, Rail
 from app.seeding.sets import SeedCatalog, SeedRow, SeedSet
@@ -29,6 +30,7 @@ __all__ = [
     "LockTimeout",
     "Rail",
     "RailError",
+    "RunOptions",
     "SeedCatalog",
     "SeedError",
     "SeedRow",

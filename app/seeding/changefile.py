@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -129,7 +130,7 @@ class ChangeFile:
         try:
             with self._open() as file, io.TextIOWrapper(file, "utf-8", newline="\n") as text:
                 yield iter(text)
-        except (OSError, EOFError, UnicodeDecodeError) as error:
+        except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
             raise ChangeFileError(self.path.name, f"cannot be read: {error}", _RESTORE) from None
 
     def _open(self) -> IO[bytes] | gzip.GzipFile:
@@ -155,7 +156,7 @@ class ChangeFile:
                 parent["sha256"],
                 {table.name: table for table in tables},
             )
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise self._malformed(1, "is not a header") from None
 
     def _parse_change(self, line: str, number: int) -> Change:
@@ -164,9 +165,11 @@ class ChangeFile:
             old, new = entry.get("old"), entry.get("new")
             if not (old or new) or not UUID(entry["id"]):
                 raise ValueError
+            if not all(isinstance(row, dict | None) for row in (old, new)) or not entry["table"] + "":
+                raise ValueError
             revisions = dict.fromkeys(new, self.revision) if old and new else {}
             return Change(entry["table"], entry["id"], old, new, self.revision, revisions)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise self._malformed(number, "is not a row change") from None
 
     def _malformed(self, number: int, problem: str) -> ChangeFileError:

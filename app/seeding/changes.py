@@ -133,7 +133,7 @@ def _updated(change: Change, old: Row, new: Row, revisions: Mapping[str, str]) -
         change.id,
         {name: old[name] for name in names},
         {name: new[name] for name in names},
-        revisions={name: revisions[name] for name in names},
+        revisions={name: revisions[name] for name in names if name in revisions},
     )
 
 

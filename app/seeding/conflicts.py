@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.seeding.errors import FAULT_LIMIT, ConflictError
+from app.seeding.errors import FAULT_LIMIT
 from app.seeding.program import conflicts
 
 
@@ -43,11 +43,11 @@ class Conflict:
                 return f"unlinked: {where}: {self.column} leads to a row that is gone (id {self.wanted})"
 
 
-def raise_conflicts(connection: Connection, name_row: Callable[[str, str], str]) -> None:
-    """Raise ConflictError when the program collected any; `name_row` tells a row's natural key."""
-    total = connection.scalar(sa.select(sa.func.count()).select_from(conflicts))
+def read_conflicts(connection: Connection, name_row: Callable[[str, str], str]) -> tuple[list[Conflict], int]:
+    """The first conflicts that the program collected, and their number; `name_row` tells a natural key."""
+    total = connection.scalar(sa.select(sa.func.count()).select_from(conflicts)) or 0
     if not total:
-        return
+        return [], 0
     ordered = sa.select(conflicts).order_by(
         conflicts.c.table_name, conflicts.c.kind, conflicts.c.seed_id, conflicts.c.column_name
     )
@@ -63,7 +63,7 @@ def raise_conflicts(connection: Connection, name_row: Callable[[str, str], str])
         )
         for row in rows
     ]
-    raise ConflictError(listed, total)
+    return listed, total
 
 
 def _quote(value: str | None) -> str:

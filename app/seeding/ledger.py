@@ -14,10 +14,14 @@ seed_state = sa.Table(
     sa.Column("seed_set", sa.String(63), nullable=False),
     sa.Column("revision", sa.String(32), nullable=False),
     sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
     sa.Column("applied_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
     sa.PrimaryKeyConstraint("seed_set", name="pk_seed_state"),
+    sa.CheckConstraint("status IN ('applied', 'left out')", name="ck_seed_state_status"),
 )
-"""One row a seed set: the seed revision whose rows it holds, and that revision's digest."""
+"""One row a seed set: the seed revision whose rows it holds, that revision's digest, and whether the
+environment leaves it out of what came after.
+"""
 
 seed_ledger = sa.Table(
     "seed_ledger",
@@ -38,10 +42,16 @@ seed revisions up to the one that met it (1 is the first after seed_base).
 
 | outcome | of | means |
 |---|---|---|
-| `adopted` | row | it was there, equal, when the seed wanted to insert it: it is not ours (`live_id`) |
+| `adopted` | row | it was there when the seed wanted to insert it: it is not ours (`live_id`) |
 | `changed` | column | the seed changed a column of an adopted row; `pre_image` is what was there |
-| `same` | column | the column already had the value that the seed wanted to set |
-| `absent` | row | the seed wanted to delete it, and somebody had done so before |
+| `released`, `restored` | row, column | `adopted` and `changed` of a row that left the seed since |
+| `same` | column | it had the value that the seed wanted to set |
+| `kept` | row, column | the seed wanted to delete or change it, and the policy kept it |
+| `overwritten` | column | the seed took an edit away, as the policy asked; the way down restores it |
+| `discarded` | column | the same on the way down: kept for the record alone |
+| `absent` | row | it was gone, or could not be linked, when the seed wanted to change, delete or insert it |
+| `revived` | row | it was gone when the seed wanted to change it, and the policy brought it back |
+| `cut` | column | the seed's link led to a row that was gone, and was left empty |
 """
 
 TABLE_NAMES = frozenset(table.name for table in metadata.sorted_tables)

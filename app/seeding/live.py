@@ -22,12 +22,14 @@ class Live:
     """The live schema as a move needs it.
 
     `columns` are a table's columns (no entry: as frozen), `unseeded` those that no seed sets with their
-    literal defaults as SQL, `references` the foreign keys that point at each table.
+    literal defaults as SQL, `references` the foreign keys that point at each table, `uniques` the columns of
+    its unique constraints.
     """
 
     columns: Mapping[str, Sequence[str]]
     unseeded: Mapping[str, Mapping[str, str]]
     references: dict[str, list[Reference]]
+    uniques: Mapping[str, Sequence[Sequence[str]]]
     lockable: Sequence[str]
 
 
@@ -36,7 +38,8 @@ def read_live(connection: Connection | None, dialect: SeedDialect, tables: Seque
     names = [table.name for table in tables]
     if connection is None:
         references = {table.name: list(table.referenced_by) for table in tables}
-        return Live({}, {}, references, _lockable(names, references))
+        uniques = {table.name: [list(table.key)] for table in tables}
+        return Live({}, {}, references, uniques, _lockable(names, references))
     inspector = sa.inspect(connection)
     columns: dict[str, list[str]] = {}
     unseeded: dict[str, dict[str, str]] = {}
@@ -58,7 +61,17 @@ def read_live(connection: Connection | None, dialect: SeedDialect, tables: Seque
             and _LITERAL_DEFAULT.fullmatch(column["default"] or "NULL")
         }
     references = dialect.references(connection, names)
-    return Live(columns, unseeded, references, _lockable(names, references))
+    uniques = {name: _uniques(inspector, name) for name in names}
+    return Live(columns, unseeded, references, uniques, _lockable(names, references))
+
+
+def _uniques(inspector: sa.Inspector, table: str) -> list[list[str]]:
+    found = [constraint["column_names"] for constraint in inspector.get_unique_constraints(table)]
+    for index in inspector.get_indexes(table):
+        columns = [name for name in index["column_names"] if name is not None]
+        if index["unique"] and columns not in found:
+            found.append(columns)
+    return found
 
 
 def _lockable(names: Sequence[str], references: Mapping[str, Sequence[Reference]]) -> list[str]:

@@ -14,15 +14,15 @@ from sqlalchemy.schema import CreateTable, DropTable
 
 from app.seeding import program
 from app.seeding.changes import Row
-from app.seeding.conflicts import raise_conflicts
+from app.seeding.conflicts import Conflict, read_conflicts
 from app.seeding.dialects import SeedDialect, dialect_named
-from app.seeding.errors import SeedError
+from app.seeding.errors import ConflictError, SeedError
 from app.seeding.identity import canonical_json
-from app.seeding.ledger import seed_state
+from app.seeding.ledger import seed_ledger, seed_state
 from app.seeding.live import Live, read_live
-from app.seeding.program import Plan, Statement
+from app.seeding.program import Plan, Policy, Statement
 from app.seeding.rail import SEED_BASE, Rail
-from app.seeding.stage import StagedTable, load_changes, staged_table
+from app.seeding.stage import StagedTable, load_changes, load_revivals, staged_table
 from app.seeding.tables import FrozenTable, in_foreign_key_order
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ class Move:
     source: str
     target: str
     sets: frozenset[str]
+    policy: Policy = Policy.ABORT
 
     @property
     def upgrade(self) -> bool:
@@ -77,9 +78,8 @@ class _Runner:
         live = read_live(self.connection, self.dialect, frozen)
         staged = [staged_table(table, live.columns.get(table.name)) for table in frozen]
         self._open(live)
-        for table in staged:
-            for kind in ("insert", "update", "delete"):
-                self.context.execute(CreateTable(table.by_kind(kind)))
+        for stage in (stage for table in staged for stage in table.stages):
+            self.context.execute(CreateTable(stage))
         self._load(staged)
         self._log_staged(staged)
         plan = self._plan(staged, live)
@@ -140,10 +140,39 @@ class _Runner:
             change for change in move.rail.net_changes(move.source, move.target) if change.table in tables
         )
         load_changes(changes, tables, positions, self.dialect, self)
+        if self._may_revive():
+            for table in staged:
+                self._load_revivals(table, positions)
         if self.connection is not None:
-            filled = [t.by_kind(kind) for t in tables.values() for kind, n in t.counts.items() if n]
+            filled = [t.by_kind(kind) for t in staged for kind, n in t.counts.items() if n]
             for statement in self.dialect.analyze(filled):
                 self.context.execute(statement)
+
+    def _may_revive(self) -> bool:
+        """Whether an update may have to insert its row, or on the way down to delete it."""
+        if self.move.upgrade:
+            return self.move.policy is Policy.OVERWRITE
+        if self.connection is None:
+            return True
+        revived = sa.select(seed_ledger.c.seed_id).where(seed_ledger.c.outcome == "revived")
+        return self.connection.execute(revived.limit(1)).first() is not None
+
+    def _load_revivals(self, table: StagedTable, positions: Mapping[str, int]) -> None:
+        """Stage the updated rows whole, as they are at the upper end of the move."""
+        if not table.counts["update"]:
+            return
+        move, rail = self.move, self.move.rail
+        changed = {
+            change.id
+            for change in rail.net_changes(move.source, move.target)
+            if change.table == table.name and change.kind == "update"
+        }
+        upper = move.target if move.upgrade else move.source
+        rows = (
+            row for row in rail.net_changes(SEED_BASE, upper) if row.table == table.name and row.id in changed
+        )
+        load_revivals(rows, table, positions, self.dialect, self)
+        table.reviving = True
 
     def _log_staged(self, staged: Iterable[StagedTable]) -> None:
         for table in staged:
@@ -156,6 +185,7 @@ class _Runner:
             tables=staged,
             references=live.references,
             unseeded=live.unseeded,
+            uniques=live.uniques,
             parents={
                 key.table: sa.Table(key.table, sa.MetaData(), sa.Column(key.column, sa.Uuid()))
                 for table in staged
@@ -164,11 +194,19 @@ class _Runner:
             upgrade=self.move.upgrade,
             target=self.move.rail.position(self.move.target),
             dialect=self.dialect,
+            policy=self.move.policy,
         )
 
     def _guard(self) -> None:
         if self.connection is not None:
-            raise_conflicts(self.connection, _RowNames(self.move))
+            found, total = read_conflicts(self.connection, _RowNames(self.move))
+            if total and self.move.policy is Policy.ABORT:
+                raise ConflictError(found, total)
+            if total:
+                self._report(found, total)
+            return
+        if self.move.policy is not Policy.ABORT:
+            self.context.execute(sa.select(program.conflicts))
             return
         # The client prints them, then stops at the guard.
         self.context.execute(sa.select(program.conflicts))
@@ -212,11 +250,37 @@ class _Runner:
         if self.connection is None:
             return
         for table in plan.tables:
-            expected = table.counts["insert"]
-            got = self.tally["inserted", table.name] + self.tally["adopted", table.name]
-            got += self.tally["still absent", table.name]
-            if got != expected:
-                raise SeedError(f"{table.name}: {got} of {expected} rows arrived; nothing was written")
+            self._check_counts(table)
+
+    def _check_counts(self, table: StagedTable) -> None:
+        """A trigger or rule may swallow rows without an error; then nothing may be committed."""
+        if self.connection is None:
+            return
+        left = sa.exists().where(table.live_id == table.deletes.c.live_id)
+        for kind, missed in (("insert", sa.true()), ("delete", left)):
+            if not table.has(kind):
+                continue
+            stage = table.by_kind(kind)
+            count = sa.select(sa.func.count()).select_from(stage)
+            expected = self.connection.scalar(count.where(stage.c.outcome.is_(None), missed))
+            arrived = self.tally["inserted", table.name] if kind == "insert" else 0
+            if arrived != expected:
+                raise SeedError(
+                    f"{table.name}: some rows were not {kind}ed; nothing was written\n"
+                    "  look for a trigger or rule on the table that drops the statement"
+                )
+
+    def _report(self, found: Sequence[Conflict], total: int) -> None:
+        """Under keep and overwrite the conflicts are settled, and said."""
+        policy = self.move.policy
+        log.warning(
+            "%d difference%s from what the seed expects, settled by seed_conflict=%s:",
+            total, "s" * (total > 1), policy,
+        )  # fmt: skip
+        for conflict in found:
+            log.warning("  %s", conflict)
+        if total > len(found):
+            log.warning("  … and %d more", total - len(found))
 
     def _execute(self, statements: Iterable[Statement]) -> None:
         for statement in statements:
@@ -228,7 +292,7 @@ class _Runner:
                 self.tally[statement.counts] += max(result.rowcount, 0)
 
     def _close(self, staged: Iterable[StagedTable]) -> None:
-        tables = [table.by_kind(k) for table in staged for k in ("insert", "update", "delete")]
+        tables = [stage for table in staged for stage in table.stages]
         if self.connection is None:
             tables.append(_guard_table)
         for table in (*tables, program.conflicts):

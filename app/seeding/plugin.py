@@ -8,6 +8,7 @@ from alembic.runtime.plugins import Plugin
 
 from app.seeding import autogenerate
 from app.seeding.dialects import dialect_named
+from app.seeding.options import RunOptions
 from app.seeding.run import SeedRun
 from app.seeding.sets import SeedCatalog
 
@@ -35,12 +36,12 @@ def configure_options() -> dict[str, Any]:
     }
 
 
-def attach(context: MigrationContext, catalog: SeedCatalog) -> None:
+def attach(context: MigrationContext, catalog: SeedCatalog, options: RunOptions | None = None) -> None:
     """Let the seeds take part in the run of a context that `context.configure` has just made."""
     if context.as_sql:
         for statement in dialect_named(context.dialect.name).session:
             context.impl.static_output(statement)
-    SeedRun(context, catalog).attach()
+    SeedRun(context, catalog, options or RunOptions()).attach()
 
 
 def lock(context: MigrationContext, seconds: float) -> None:

@@ -17,6 +17,7 @@ from app.seeding.tables import FrozenTable
 SEED_BASE = "seed_base"
 """The revision below every seed: it creates the ledger and holds no data."""
 
+_REVISION = re.compile(r"""^revision(?:\s*:\s*\w+)?\s*=\s*["']([^"']+)["']""", re.MULTILINE)
 _NUMBERED = re.compile(r"seed_(\d{4,})")
 
 
@@ -40,6 +41,19 @@ class Rail:
     def __init__(self, scripts: ScriptDirectory) -> None:
         self.scripts = scripts
         self.directory = Path(scripts.dir) / "seeds"
+
+    def check(self) -> None:
+        """Raise RailError where two files claim one revision, or the rail branches."""
+        files: dict[str, list[str]] = {}
+        for folder in self.scripts._version_locations:
+            for file in sorted(Path(folder).glob("*.py")):
+                match = _REVISION.search(file.read_text("utf-8"))
+                if match:
+                    files.setdefault(match.group(1), []).append(file.name)
+        for revision, names in files.items():
+            if len(names) > 1 and (_NUMBERED.fullmatch(revision) or revision == SEED_BASE):
+                raise _branched(revision, names)
+        _ = self.revisions
 
     @cached_property
     def exists(self) -> bool:
@@ -65,12 +79,20 @@ class Rail:
         while current in after:
             scripts = after.pop(current)
             if len(scripts) > 1:
-                raise _branched(current, scripts)
-            module = scripts[0].module
-            file = ChangeFile(self.directory / module.seed_changes, scripts[0].revision, module.seed_sha256)
+                raise _branched(current, sorted(Path(script.path).name for script in scripts))
+            file = self._file(scripts[0])
             line.append(SeedRevision(scripts[0].revision, current, file))
             current = scripts[0].revision
         return tuple(line)
+
+    def _file(self, script: Script) -> ChangeFile:
+        name, digest = getattr(script.module, "seed_changes", None), script.module.seed_sha256
+        if not isinstance(name, str) or not isinstance(digest, str):
+            raise RailError(
+                f"seed revision {script.revision} does not pin a change file:"
+                f" {script.path} must set seed_changes and seed_sha256"
+            )
+        return ChangeFile(self.directory / name, script.revision, digest)
 
     @property
     def head(self) -> str:
@@ -108,8 +130,11 @@ class Rail:
         )
 
     def parent_of(self, revision: str) -> str:
-        """The seed revision below another one."""
-        return self.revisions[self.position(revision) - 1].parent
+        """The seed revision below another one; RailError for SEED_BASE, which has none."""
+        position = self.position(revision)
+        if not position:
+            raise RailError(f"no seed revision lies below {revision}")
+        return self.revisions[position - 1].parent
 
     def sha256_of(self, revision: str) -> str:
         """The pinned digest of a seed revision, empty for SEED_BASE."""
@@ -172,10 +197,10 @@ def _downs(script: Script) -> tuple[str, ...]:
     return (down,) if isinstance(down, str) else tuple(down)
 
 
-def _branched(parent: str, scripts: list[Script]) -> RailError:
-    names = sorted(script.revision for script in scripts)
+def _branched(revision: str, files: list[str]) -> RailError:
     return RailError(
-        f"the seed rail branches: {' and '.join(names)} both follow {parent}\n"
-        f"  two people made a seed revision at once; delete the unpublished one with its change file,"
-        " then generate it again on top of the other: alembic revision --autogenerate"
+        f"the seed rail branches at {revision}: {' and '.join(files)}\n"
+        "  two people made a seed revision at the same time; delete the one that is not published yet,"
+        " with its change file, and make it again on top of the other:"
+        ' alembic upgrade head, then alembic revision --autogenerate -m "…"'
     )

@@ -8,7 +8,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,13 +17,27 @@ from app.seeding.dialects import dialect_named
 from app.seeding.errors import SetupError, StateError
 from app.seeding.ledger import metadata, seed_state
 from app.seeding.move import Move
+from app.seeding.options import RunOptions
+from app.seeding.program import record
 from app.seeding.rail import SEED_BASE, Rail, is_seed
 from app.seeding.sets import SeedCatalog
+from app.seeding.tables import in_foreign_key_order
 
 log = logging.getLogger(__name__)
 
 _MEMO = "app.seeding.run"
-_TALLIES = ("inserted", "updated", "deleted", "adopted")
+_TALLIES = ("inserted", "updated", "deleted", "adopted", "kept", "overwritten")
+
+
+_LEFT_OUT = "left out"
+
+
+@dataclass(frozen=True)
+class _SetState:
+    """What `seed_state` says of a seed set."""
+
+    revision: str
+    left_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,10 +52,10 @@ class _Journey:
 class SeedRun:
     """The engine's part of one run of Alembic's environment."""
 
-    def __init__(self, context: MigrationContext, catalog: SeedCatalog) -> None:
+    def __init__(self, context: MigrationContext, catalog: SeedCatalog, options: RunOptions) -> None:
         if context.script is None:
             raise SetupError("seeds need Alembic's script directory; run them through its commands")
-        self.context, self.catalog = context, catalog
+        self.context, self.catalog, self.options = context, catalog, options
         self.rail = Rail(context.script)
         self.journey: _Journey | None = None
 
@@ -64,18 +77,18 @@ class SeedRun:
 
     def step(self, revision: str, *, upgrade: bool) -> None:
         """What a seed revision's upgrade() or downgrade() does: the run's move, or nothing."""
-        if self.journey is None:
+        journey = self.journey
+        if journey is None:
             raise SetupError(f"seed revision {revision} runs outside of an Alembic command")
-        if revision == self.journey.mover:
-            self._move(self._recorded(self.journey.source), self.journey.target)
+        if revision == journey.mover:
+            self._move(self._recorded(journey.source, journey.target), journey.target, upgrade=upgrade)
         else:
-            log.info(
-                "%s is carried by the move from %s to %s",
-                revision, self.journey.source, self.journey.target,
-            )  # fmt: skip
+            log.info("%s is carried by the move from %s to %s", revision, journey.source, journey.target)
 
     def _planned(self, command: Callable[..., Iterable[Any]]) -> Callable[..., Iterator[Any]]:
         def planned(heads: Sequence[str], context: MigrationContext) -> Iterator[Any]:
+            # A broken rail is said before anything runs, whatever the command.
+            self.rail.check()
             steps = list(command(heads, context))
             self.journey = _journey(steps, self.rail)
             yield from steps
@@ -85,20 +98,21 @@ class SeedRun:
         return planned
 
     def _catch_up(self) -> None:
-        """Apply what Alembic believes to be applied: after a stamp, or a crash between two commits."""
-        heads = self.context.get_current_heads()
-        seeded = self._seed_revision(heads)
+        """Apply what Alembic believes to be applied: after a stamp or a crash, or sets left out so far."""
+        seeded = self._seed_revision(self.context.get_current_heads())
         if seeded is None:
             return
-        recorded = self._recorded(seeded)
-        behind = {name: at for name, at in recorded.items() if at != seeded}
-        if behind:
+        recorded = self._recorded(seeded, seeded)
+        strayed = {
+            name: state for name, state in recorded.items() if state.revision != seeded and not state.left_out
+        }
+        if strayed:
             log.warning(
-                "alembic_version says %s, but the ledger says %s: the version was stamped, or a run"
-                " ended between two commits; applying what is missing",
-                seeded, ", ".join(f"{name} at {at}" for name, at in sorted(behind.items())),
+                "alembic_version says %s, but the ledger says %s: the version was stamped, the ledger was"
+                " edited, or a run ended between two commits; moving the rows to %s",
+                seeded, ", ".join(f"{n} at {s.revision}" for n, s in sorted(strayed.items())), seeded,
             )  # fmt: skip
-            self._move(behind, seeded)
+        self._move(recorded, seeded, upgrade=None)
 
     def _seed_revision(self, heads: Sequence[str]) -> str | None:
         """The newest seed revision that the heads include, or None below seed_base."""
@@ -116,33 +130,70 @@ class SeedRun:
     def _sets(self, *revisions: str) -> set[str]:
         return {table.set for revision in revisions for table in self.rail.tables_at(revision).values()}
 
-    def _recorded(self, assumed: str) -> dict[str, str]:
+    def _recorded(self, source: str, target: str) -> dict[str, "_SetState"]:
         """The seed state of every seed set: as recorded, or as assumed for a script."""
-        names = self._sets(assumed, self.journey.target if self.journey else assumed)
+        names = self._sets(source, target)
         if self.context.as_sql or self.context.connection is None:
-            return dict.fromkeys(names, assumed)
-        recorded = dict.fromkeys(names, SEED_BASE)
+            # A script goes to a database of this run's environment, whose sets are those it allows.
+            return {name: _SetState(source) for name in names if self._allows(name)}
+        recorded = {name: _SetState(SEED_BASE) for name in names}
         for row in self.context.connection.execute(sa.select(seed_state)):
+            recorded[row.seed_set] = _SetState(row.revision, row.status == _LEFT_OUT)
             if row.sha256 != self.rail.sha256_of(row.revision):
                 raise StateError(
                     f"the database holds seed set {row.seed_set!r} of a revision {row.revision} with"
-                    " another content than this history's: the revision was made anew after it had"
-                    " been applied\n"
-                    "  downgrade to seed_base with the version of the project that applied it, then"
+                    " another content than this history's\n"
+                    "  the revision was made anew after it had been applied, or seed_state was edited by"
+                    " hand: downgrade to seed_base with the version of the project that applied it, then"
                     " upgrade with this one"
                 )
-            recorded[row.seed_set] = row.revision
         return recorded
 
-    def _move(self, sources: dict[str, str], target: str) -> None:
-        """Bring the sets to the target, those with the same source together."""
+    def _allows(self, seed_set: str) -> bool:
+        return self.options.allows(seed_set, self.catalog.refused_in(seed_set))
+
+    def _move(self, recorded: dict[str, "_SetState"], target: str, *, upgrade: bool | None) -> None:
+        """Bring the sets to the target, those with the same source together.
+
+        A run up moves nothing down and the other way round; `upgrade` is None where either may be.
+        """
+        position = self.rail.position
         moved: Counter[tuple[str, str]] = Counter()
-        by_source = sorted((source, name) for name, source in sources.items() if source != target)
-        for source, group in groupby(by_source, key=lambda entry: entry[0]):
-            names = frozenset(name for _, name in group)
-            move = Move(self.rail, source, target, names)
+        sources: dict[str, set[str]] = {}
+        for name, state in recorded.items():
+            up = position(state.revision) < position(target)
+            if up and upgrade is not False and not self._allows(name):
+                self._leave_out(name, state)
+            elif state.revision != target and upgrade in (None, up):
+                sources.setdefault(state.revision, set()).add(name)
+        for source in self._ordered(sources, target):
+            move = Move(self.rail, source, target, frozenset(sources[source]), self.options.policy)
             moved += move.run(self.context)
         self._report(moved, target)
+
+    def _ordered(self, sources: dict[str, set[str]], target: str) -> list[str]:
+        """The sources so that sets with parents move up before, and down after, those with children."""
+        frozen = in_foreign_key_order(
+            {**self.rail.tables_at(target), **self.rail.tables_at(self.rail.head)}.values()
+        )
+        rank = {table.set: index for index, table in reversed(list(enumerate(frozen)))}
+
+        def key(source: str) -> tuple[bool, int]:
+            down = self.rail.position(source) > self.rail.position(target)
+            first = min(rank.get(name, 0) for name in sources[source])
+            return down, -first if down else first
+
+        return sorted(sources, key=key)
+
+    def _leave_out(self, name: str, state: "_SetState") -> None:
+        log.warning(
+            "seed set %s is left out in %s: ask for it with -x seed_sets=all or APP_SEED_SETS",
+            name, self.options.environment,
+        )  # fmt: skip
+        if self.context.connection is not None and not state.left_out:
+            sha256 = self.rail.sha256_of(state.revision)
+            for statement in record([name], state.revision, sha256, status=_LEFT_OUT):
+                self.context.connection.execute(statement.sql)
 
     def _report(self, moved: Counter[tuple[str, str]], target: str) -> None:
         if self.context.as_sql:

@@ -32,6 +32,7 @@ class SeedSet:
     """A named JSON document, its schema, and the tables it fills.
 
     The document is a list; each element is validated by `schema` and turned into rows by `flatten`.
+    `refused_in` are the environments that the set only goes into when it is asked for.
     """
 
     name: str
@@ -39,6 +40,7 @@ class SeedSet:
     schema: type[BaseModel]
     flatten: Callable[[Any], Iterator[SeedRow]]
     tables: tuple[SeedTable, ...]
+    refused_in: frozenset[str] = frozenset()
 
 
 class SeedCatalog:
@@ -50,6 +52,10 @@ class SeedCatalog:
         repeated = {name for name in names if names.count(name) > 1}
         if repeated:
             raise SetupError(f"filled by two seed sets: {', '.join(sorted(repeated))}")
+
+    def refused_in(self, seed_set: str) -> frozenset[str]:
+        """The environments that a set needs asking for; none for a set that is declared no more."""
+        return next((one.refused_in for one in self.sets if one.name == seed_set), frozenset())
 
     @cached_property
     def tables(self) -> dict[str, FrozenTable]:

@@ -1,7 +1,8 @@
 """Staging: the net changes of a move in temporary tables, one for each table and kind of change.
 
 Staged rows have the live table's columns under prefixes: `o_` the old value, `n_` the new one, `r_` the
-position of the seed revision that changed the column (NULL where an update leaves it alone).
+position of the seed revision that changed the column (NULL where an update leaves it alone). `outcome` says
+why a row is not simply written: `adopted`, `kept`, `absent`, `released`; NULL is the plain case.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,9 +32,17 @@ class StagedTable:
     inserts: sa.Table
     updates: sa.Table
     deletes: sa.Table
+    revivals: sa.Table
+    """Whole rows for updates that may have to insert or delete: a row that was gone comes back."""
+    reviving: bool = False
     counts: dict[str, int] = field(default_factory=lambda: {"insert": 0, "update": 0, "delete": 0})
     updated: set[str] = field(default_factory=set)
     """The columns that some update of this move changes."""
+
+    def has(self, kind: str) -> bool:
+        """Whether the program must look at staged rows of a kind."""
+        revived = self.reviving and kind != "update" and self.counts["update"] > 0
+        return self.counts[kind] > 0 or revived
 
     @property
     def name(self) -> str:
@@ -47,7 +56,17 @@ class StagedTable:
 
     def by_kind(self, kind: str) -> sa.Table:
         """The staging table of `insert`, `update` or `delete`."""
-        return {"insert": self.inserts, "update": self.updates, "delete": self.deletes}[kind]
+        return {
+            "insert": self.inserts,
+            "update": self.updates,
+            "delete": self.deletes,
+            "revival": self.revivals,
+        }[kind]
+
+    @property
+    def stages(self) -> list[sa.Table]:
+        """Its staging tables."""
+        return [self.inserts, self.updates, self.deletes, self.revivals]
 
 
 class Loader(Protocol):
@@ -82,6 +101,7 @@ def staged_table(frozen: FrozenTable, live_columns: Iterable[str] | None) -> Sta
             sa.Column("seed_id", sa.Uuid(), primary_key=True),
             sa.Column("live_id", sa.Uuid()),
             sa.Column("position", sa.Integer()),
+            sa.Column("outcome", sa.Text()),
             *parts,
             prefixes=["TEMPORARY"],
             postgresql_on_commit="DROP",
@@ -99,6 +119,7 @@ def staged_table(frozen: FrozenTable, live_columns: Iterable[str] | None) -> Sta
         stage("insert", *(column(name, "n_") for name in columns)),
         stage("update", *changes),
         stage("delete", *(column(name, "o_") for name in columns)),
+        stage("revival", *(column(name, "n_") for name in columns)),
     )
 
 
@@ -112,6 +133,22 @@ def _live_table(frozen: FrozenTable, columns: Iterable[str], live_columns: Itera
         *(sa.Column(name, type_) for name, type_ in typed.items()),
         *(sa.Column(name) for name in others),
     )
+
+
+def load_revivals(
+    rows: Iterable[Change],
+    staged: StagedTable,
+    positions: Mapping[str, int],
+    dialect: SeedDialect,
+    loader: Loader,
+) -> None:
+    """Send whole rows, given as inserts, to the table's revivals."""
+    batch = _batch(staged, "revival", positions, dialect)
+    for row in rows:
+        batch.add(row)
+        if len(batch.rows) >= BATCH:
+            batch.flush(loader)
+    batch.flush(loader)
 
 
 def load_changes(
@@ -151,7 +188,8 @@ class _Batch:
     def flush(self, loader: Loader) -> None:
         if self.rows:
             loader.load(self.staged.by_kind(self.kind), self.columns, self.rows)
-            self.staged.counts[self.kind] += len(self.rows)
+            if self.kind in self.staged.counts:
+                self.staged.counts[self.kind] += len(self.rows)
             self.rows = []
 
 
@@ -164,22 +202,19 @@ def _batch(staged: StagedTable, kind: str, positions: Mapping[str, int], dialect
     def whole(change: Change) -> Sequence[Any]:
         row = change.new if change.new is not None else change.old
         id_ = identify(change.id)
-        live = None if kind == "insert" else id_
+        live = id_ if kind == "delete" else None
         values = (encode((row or {}).get(name)) for name, encode in stored.items())
         return (id_, live, positions[change.revision], *values)
 
     def partial(change: Change) -> Sequence[Any]:
-        return (*_partial_head(change, identify), *_partial_values(change, stored, positions))
+        id_ = identify(change.id)
+        position = max(positions[revision] for revision in change.revisions.values())
+        return (id_, id_, position, *_partial_values(change, stored, positions))
 
     if kind == "update":
         return _Batch(staged, kind, [*head, *_triple_names(staged.columns)], partial)
-    prefix = "n_" if kind == "insert" else "o_"
+    prefix = "o_" if kind == "delete" else "n_"
     return _Batch(staged, kind, [*head, *(prefix + name for name in staged.columns)], whole)
-
-
-def _partial_head(change: Change, identify: Callable[[Any], Any]) -> Sequence[Any]:
-    id_ = identify(change.id)
-    return id_, id_, None
 
 
 def _partial_values(

@@ -182,9 +182,17 @@ def _check_key(declared: SeedTable, columns: Mapping[str, FrozenColumn]) -> None
         for constraint in table.constraints
         if isinstance(constraint, sa.UniqueConstraint)
     ]
-    uniques += [{c.name for c in index.columns} for index in table.indexes if index.unique]
+    uniques += [{c.name for c in index.columns} for index in table.indexes if _unique(index)]
     if set(key) not in uniques:
         raise SetupError(f"{table.name}: no unique constraint covers the natural key ({', '.join(key)})")
+
+
+def _unique(index: sa.Index) -> bool:
+    """Whether an index keeps its columns unique: in every row, and not just an expression of them."""
+    partial = any(
+        name.endswith("_where") and value is not None for name, value in index.dialect_kwargs.items()
+    )
+    return index.unique and not partial and all(isinstance(one, sa.Column) for one in index.expressions)
 
 
 def _foreign_keys(declared: SeedTable, columns: Mapping[str, FrozenColumn]) -> dict[str, FrozenForeignKey]:

@@ -1,9 +1,12 @@
 """Column types as change files freeze them: a small vocabulary with one canonical JSON form a value."""
 
+import json
 import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +21,8 @@ KINDS = (
 )  # fmt: skip
 
 _INTEGER_LIMIT = 2**63
+_DECIMAL_DIGITS = 1_000
+_WRITTEN = re.compile(r"([a-z]+)(?:\(([1-9][0-9]*)(?:,(0|[1-9][0-9]*))?\))?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -37,13 +42,16 @@ class ColumnType:
     @classmethod
     def parse(cls, text: str) -> "ColumnType":
         """The type that `str()` wrote; raises ValueError for anything else."""
-        kind, _, rest = text.partition("(")
-        if kind not in KINDS or (rest and not rest.endswith(")")):
-            raise ValueError(f"unknown column type {text!r}")
-        sizes = [int(size) for size in rest[:-1].split(",")] if rest else []
-        if kind == "decimal":
-            return cls(kind, None, *sizes)
-        return cls(kind, *sizes)
+        match = _WRITTEN.fullmatch(text)
+        if match and match.group(1) in KINDS:
+            kind, size, scale = match.groups()
+            if size is None:
+                return cls(kind)
+            if kind == "decimal" and scale is not None:
+                return cls(kind, None, int(size), int(scale))
+            if kind == "string" and scale is None:
+                return cls(kind, int(size))
+        raise ValueError(f"unknown column type {text!r}")
 
     @classmethod
     def freeze(cls, type_: TypeEngine[Any], where: str) -> "ColumnType":
@@ -68,7 +76,9 @@ class ColumnType:
             case sa.Float():
                 return cls("float")
             case sa.Numeric():
-                return cls("decimal", None, type_.precision, type_.scale)
+                if type_.precision is None:
+                    return cls("decimal")
+                return cls("decimal", None, type_.precision, type_.scale or 0)
             case sa.DateTime(timezone=True):
                 return cls("timestamp")
             case sa.Date():
@@ -106,7 +116,22 @@ class ColumnType:
         canonical = _CANONICAL[self.kind](value)
         if self.length is not None and len(canonical) > self.length:
             raise ValueError(f"is too long: {len(canonical)} characters, the column holds {self.length}")
+        if self.kind == "decimal":
+            self._check_digits(canonical)
         return canonical
+
+    def _check_digits(self, number: str) -> None:
+        """A database would round what is too fine, and fail at what is too large."""
+        whole, _, fraction = number.lstrip("-").partition(".")
+        if self.precision is None:
+            return
+        scale = self.scale or 0
+        if len(fraction) > scale:
+            raise ValueError(f"has {len(fraction)} decimal places, the column holds {scale}")
+        if len(whole.lstrip("0")) > self.precision - scale:
+            raise ValueError(
+                f"does not fit the column: at most {self.precision - scale} digits before the point"
+            )
 
 
 def canonical_timestamp(value: datetime) -> str:
@@ -132,8 +157,8 @@ def _expect(kind: type | tuple[type, ...], what: str) -> Any:
 
 
 def _string(value: Any) -> str:
-    # An enum that is a string stands for its value.
-    return str(_expect(str, "a string")(value))
+    # An enum that is a string stands for its value, which is not always what str() says.
+    return str(_expect(str, "a string")(value.value if isinstance(value, Enum) else value))
 
 
 def _integer(value: Any) -> int:
@@ -147,17 +172,31 @@ def _integer(value: Any) -> int:
 def _float(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"is not a number: {value!r}")
-    if not math.isfinite(value):
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:
+        finite = False
+    if not finite:
         raise ValueError("is not a finite number")
     # Minus zero equals zero in every database, and would be a phantom difference in text.
     return float(value) + 0.0
 
 
 def _decimal(value: Any) -> str:
-    number = Decimal(_expect((Decimal, int, str), "a decimal")(value))
+    if isinstance(value, bool):
+        raise ValueError(f"is not a decimal: {value!r}")
+    try:
+        number = Decimal(_expect((Decimal, int, str), "a decimal")(value))
+    except InvalidOperation:
+        raise ValueError(f"is not a decimal: {value!r}") from None
     if not number.is_finite():
         raise ValueError("is not a finite number")
-    return format(number.normalize() + 0, "f")
+    if number and abs(number.adjusted()) > _DECIMAL_DIGITS:
+        raise ValueError(f"has more than {_DECIMAL_DIGITS} digits")
+    # Not normalize(), which rounds to the digits of the process's decimal context.
+    text = format(number, "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text if number else "0"
 
 
 def _uuid(value: Any) -> str:
@@ -171,7 +210,17 @@ def _timestamp(value: Any) -> str:
         raise ValueError("lies outside the years 1 to 9999 in UTC") from None
 
 
+def _date(value: Any) -> str:
+    if isinstance(value, datetime):
+        raise ValueError(f"is not a date: {value!r}")
+    return str(_expect(date, "a date")(value).isoformat())
+
+
 def _json(value: Any) -> Any:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        raise ValueError("holds something that JSON has no form for") from None
     return value
 
 
@@ -184,6 +233,6 @@ _CANONICAL = {
     "float": _float,
     "decimal": _decimal,
     "timestamp": _timestamp,
-    "date": lambda value: _expect(date, "a date")(value).isoformat(),
+    "date": _date,
     "json": _json,
 }

@@ -43,6 +43,7 @@ def simulations_seed_set(document: Path) -> SeedSet:
         document=document,
         schema=SimulationDocument,
         flatten=_rows,
+        refused_in=frozenset({"production"}),
         tables=(
             SeedTable.of(
                 Simulation,

@@ -54,6 +54,10 @@ class SeedDialect(ABC):
 
     def equal(self, type_: ColumnType, one: ColumnElement[Any], other: Any) -> ColumnElement[bool]:
         """Whether two values of a type are the same, NULL being equal to NULL."""
+        return self.same(one, other)
+
+    def same(self, one: ColumnElement[Any], other: Any) -> ColumnElement[bool]:
+        """Whether two values that have an equality are the same, NULL being equal to NULL."""
         return one.is_not_distinct_from(other)
 
     def analyze(self, tables: Sequence[sa.Table]) -> Iterable[sa.Executable]:

@@ -115,7 +115,7 @@ class PostgreSQLDialect(SeedDialect):
     def equal(self, type_: ColumnType, one: ColumnElement[Any], other: Any) -> ColumnElement[bool]:
         if type_.kind == "json":
             # A live column may be JSON, which has no equality of its own.
-            return sa.cast(one, JSONB).is_not_distinct_from(sa.cast(other, JSONB))
+            return self.same(sa.cast(one, JSONB), sa.cast(other, JSONB))
         return super().equal(type_, one, other)
 
 

@@ -91,6 +91,10 @@ class SQLiteDialect(SeedDialect):
         name = keys.c.target + " " + keys.c.child + " " + keys.c.child_column
         return sa.select(sa.func.count()).select_from(keys).where(name.not_in(listed))
 
+    def same(self, one: ColumnElement[Any], other: Any) -> ColumnElement[bool]:
+        # SQLAlchemy renders is_not_distinct_from() as IS too, but drops literal_binds on the way.
+        return one.bool_op("IS")(other)
+
     def to_ledger(self, value: Any) -> ColumnElement[Any]:
         return sa.type_coerce(value, sa.LargeBinary())
 

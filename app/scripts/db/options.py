@@ -1,0 +1,18 @@
+"""Options that the database scripts share."""
+
+from typing import Annotated
+
+import typer
+
+ConflictOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="abort|keep|overwrite",
+        help="Where live rows differ from the seed: stop; keep them; or overwrite them, with a record.",
+    ),
+]
+
+SetsOption = Annotated[
+    str | None,
+    typer.Option(metavar="all|NAME,…", help="The seed sets to apply, whatever the environment leaves out."),
+]

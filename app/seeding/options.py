@@ -1,0 +1,67 @@
+"""What a run may be told: the policy for conflicts, the seed sets, the fate of rows that left a document."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from app.seeding.errors import SetupError
+from app.seeding.program import Policy
+
+
+class Removed(StrEnum):
+    """What a new seed revision does with rows that are no longer in their document."""
+
+    DELETE = "delete"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of one run.
+
+    `environment` is where it runs, as the seed sets' `refused_in` names it. `sets` are the seed sets asked
+    for by name, or `all`; without any, the environment decides.
+    """
+
+    policy: Policy = Policy.ABORT
+    environment: str = "development"
+    sets: frozenset[str] = frozenset()
+    removed: Removed = Removed.DELETE
+
+    @classmethod
+    def parse(
+        cls, arguments: Mapping[str, str], defaults: Mapping[str, str], environment: str
+    ) -> "RunOptions":
+        """The options of `-x` arguments over defaults; SetupError for what does not exist."""
+        unknown = sorted(name for name in arguments if name.startswith("seed_") and name not in _NAMES)
+        if unknown:
+            raise SetupError(f"no such option: -x {unknown[0]}; there are {', '.join(sorted(_NAMES))}")
+        given = {**defaults, **{k: v for k, v in arguments.items() if k in _NAMES}}
+        sets = given.get("seed_sets") or ""
+        return cls(
+            policy=_choice(Policy, "seed_conflict", given.get("seed_conflict") or Policy.ABORT),
+            environment=environment,
+            sets=frozenset(name.strip() for name in sets.split(",") if name.strip()),
+            removed=_choice(Removed, "seed_removed", given.get("seed_removed") or Removed.DELETE),
+        )
+
+    def allows(self, seed_set: str, refused_in: frozenset[str]) -> bool:
+        """Whether a seed set may go where the run happens."""
+        if self.sets:
+            return "all" in self.sets or seed_set in self.sets
+        return self.environment not in refused_in
+
+
+_NAMES = frozenset({"seed_conflict", "seed_sets", "seed_removed"})
+
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def _choice(kind: type[E], name: str, value: str) -> E:
+    try:
+        return kind(value)
+    except ValueError:
+        choices = ", ".join(member.value for member in kind)
+        raise SetupError(f"{name} must be one of {choices}, not {value!r}") from None

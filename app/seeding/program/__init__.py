@@ -1,0 +1,22 @@
+"""A move as one SQL program: resolve, check, settle, apply, record; the same statements online and offline.
+
+Each stage yields statements for tables that are staged already. Nothing here runs anything, and no statement
+walks live rows one by one.
+"""
+
+from app.seeding.program.apply import apply
+from app.seeding.program.check import check
+from app.seeding.program.parts import Plan, Policy, Statement, conflicts
+from app.seeding.program.record import record
+from app.seeding.program.resolve import resolve
+
+__all__ = [
+    "Plan",
+    "Policy",
+    "Statement",
+    "apply",
+    "check",
+    "conflicts",
+    "record",
+    "resolve",
+]

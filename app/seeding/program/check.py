@@ -1,0 +1,197 @@
+"""Check: every conflict between what the seed expects and what is there.
+
+Under `abort` the conflicts are only collected. Under `keep` and `overwrite` each is settled where it is
+found, because one decides the next: a row that is kept keeps the rows that it points at.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
+
+from app.seeding.ledger import seed_ledger
+from app.seeding.program import settle
+from app.seeding.program.parts import (
+    Plan,
+    Policy,
+    Statement,
+    conflict,
+    entries,
+    equal,
+    pre_image,
+)
+from app.seeding.stage import StagedTable
+from app.seeding.tables import Reference
+
+
+def check(plan: Plan) -> Iterator[Statement]:
+    """The statements: rows that come and change with parents first, rows that go with children first."""
+    settled = plan.policy is not Policy.ABORT
+    for table in plan.tables:
+        yield from _check_links(plan, table)
+        if settled:
+            yield from settle.links(table)
+        if table.has("insert"):
+            yield from _check_inserts(plan, table)
+        if table.has("update"):
+            yield from _check_updates(plan, table)
+            if settled:
+                yield from settle.updates(plan, table)
+    for table in reversed(plan.tables):
+        if not table.has("delete"):
+            continue
+        yield from _check_deletes(plan, table)
+        if settled:
+            yield from settle.edited_deletes(plan, table)
+        for reference in plan.references.get(table.name, ()):
+            yield _check_reference(plan, table, reference)
+        if settled:
+            yield from settle.referenced_deletes(table)
+
+
+def _check_inserts(plan: Plan, table: StagedTable) -> Iterator[Statement]:
+    """`exists`: a row is there under the seed id or the natural key, and differs."""
+    stage, live = table.inserts, table.live
+    rows = sa.select(stage).join(live, table.live_id == stage.c.live_id)
+    for name in table.columns:
+        wanted = stage.c["n_" + name]
+        differs = ~equal(plan, table, name, wanted)
+        met = rows.where(stage.c.outcome == "adopted", differs)
+        yield conflict(plan, "exists", table, name, met, wanted, live.c[name])
+        if plan.upgrade:
+            continue
+        # A row that was given back to its owner comes under the seed again.
+        given = entries(table, stage.c.seed_id, ["changed"], name)
+        edited = ~equal(plan, table, name, pre_image(plan, table, name, given))
+        back = rows.where(stage.c.outcome == "released", given.exists(), differs, edited)
+        yield conflict(plan, "exists", table, name, back, wanted, live.c[name])
+
+
+def _check_updates(plan: Plan, table: StagedTable) -> Iterator[Statement]:
+    """`deleted`: the row is gone; `edited`: a column is neither what it was nor what it shall be."""
+    stage, live = table.updates, table.live
+    there = sa.exists().where(table.live_id == stage.c.live_id)
+    wanted = [stage.c["r_" + name].is_not(None) for name in sorted(table.updated)]
+    gone = sa.select(stage).where(stage.c.outcome.is_(None), sa.or_(*wanted), ~there)
+    yield conflict(plan, "deleted", table, "", gone, None, None)
+    for name in sorted(table.updated):
+        old, new = stage.c["o_" + name], stage.c["n_" + name]
+        expected = sa.or_(equal(plan, table, name, old), equal(plan, table, name, new))
+        edited = (
+            sa.select(stage)
+            .join(live, table.live_id == stage.c.live_id)
+            .where(stage.c.outcome.is_(None), stage.c["r_" + name].is_not(None), ~expected)
+        )
+        yield conflict(plan, "edited", table, name, edited, new, live.c[name])
+
+
+def _check_links(plan: Plan, table: StagedTable) -> Iterator[Statement]:
+    """`unlinked`: the row that a staged foreign key leads to is not there."""
+    for name, key in table.frozen.foreign_keys.items():
+        if key.optional or name not in table.columns:
+            continue
+        parent = plan.parents[key.table].c[key.column]
+        staged = plan.staged(key.table)
+        for kind in ("insert", "update"):
+            if not table.has(kind) or (kind == "update" and name not in table.updated):
+                continue
+            stage = table.by_kind(kind)
+            column = stage.c["n_" + name]
+            there: ColumnElement[bool] = sa.exists().where(parent == column)
+            if staged and staged.has("insert"):
+                new = staged.inserts.alias("new")
+                coming = new.c.seed_id == column, new.c.outcome.is_(None)
+                there = sa.or_(there, sa.exists().where(*coming))
+            wanted = stage.c["r_" + name].is_not(None) if kind == "update" else sa.true()
+            missing = sa.select(stage).where(stage.c.outcome.is_(None), wanted, column.is_not(None), ~there)
+            yield conflict(plan, "unlinked", table, name, missing, column, None)
+
+
+def _check_deletes(plan: Plan, table: StagedTable) -> Iterator[Statement]:
+    """`edited`: a row that would go is not as seeded, in a seeded column or in any other."""
+    stage, live = table.deletes, table.live
+    rows = sa.select(stage).join(live, table.live_id == stage.c.live_id)
+    ours = rows.where(stage.c.outcome.is_(None))
+    for name in table.columns:
+        old, found = stage.c["o_" + name], live.c[name]
+        same = equal(plan, table, name, old)
+        cut = entries(table, stage.c.seed_id, ["cut"], name).exists() & found.is_(None)
+        yield conflict(plan, "edited", table, name, ours.where(~same, ~cut), old, found)
+        if not plan.upgrade:
+            yield from _check_hidden_edits(plan, table, name, ours.where(same))
+        before = entries(table, stage.c.seed_id, ["changed"], name)
+        given = pre_image(plan, table, name, before)
+        theirs = rows.where(
+            stage.c.outcome == "adopted", before.exists(), ~same, ~equal(plan, table, name, given)
+        )
+        yield conflict(plan, "edited", table, name, theirs, given, found)
+    for name, default in plan.unseeded.get(table.name, {}).items():
+        expected: ColumnElement[Any] = sa.literal_column(f"({default})")
+        differs = ours.where(~plan.dialect.same(live.c[name], expected))
+        yield conflict(plan, "edited", table, name, differs, expected, live.c[name])
+
+
+def _check_hidden_edits(
+    plan: Plan, table: StagedTable, name: str, rows: sa.Select[Any]
+) -> Iterator[Statement]:
+    """A column that looks as seeded, but had been edited when a later revision came to set it."""
+    stage = table.deletes
+    before = entries(table, stage.c.seed_id, ["same", "overwritten"], name).where(
+        seed_ledger.c.position > plan.target
+    )
+    yield conflict(
+        plan,
+        "edited",
+        table,
+        name,
+        rows.where(before.exists()),
+        stage.c["o_" + name],
+        pre_image(plan, table, name, before),
+    )
+
+
+def _check_reference(plan: Plan, table: StagedTable, reference: Reference) -> Statement:
+    """`referenced`: rows that stay point at a row that would go, whatever the key's ON DELETE says."""
+    stage = table.deletes
+    child = plan.staged(reference.table) if reference.schema is None else None
+    names = dict.fromkeys(reference.columns)
+    if child:
+        names[child.frozen.id] = None
+    other = sa.table(reference.table, *(sa.column(name) for name in names), schema=reference.schema).alias(
+        "other"
+    )
+    points = [
+        other.c[column] == table.live.c[target]
+        for column, target in zip(reference.columns, reference.target, strict=True)
+    ]
+    stays = _stays(plan, child, other, table, reference) if child else []
+    rows = (
+        sa.select(stage)
+        .join(table.live, table.live_id == stage.c.live_id)
+        .join(other, sa.and_(*points))
+        .where(stage.c.outcome.is_(None), *stays)
+        .group_by(stage.c.seed_id)
+    )
+    where = ".".join(filter(None, [reference.schema, reference.table, ",".join(reference.columns)]))
+    return conflict(plan, "referenced", table, "", rows, sa.literal(where), sa.func.count())
+
+
+def _stays(
+    plan: Plan, child: StagedTable, other: Any, table: StagedTable, reference: Reference
+) -> Sequence[ColumnElement[bool]]:
+    """Conditions for a referencing row that this move neither deletes nor points elsewhere."""
+    conditions: list[ColumnElement[bool]] = []
+    identity, column = other.c[child.frozen.id], reference.columns[0]
+    if child.has("delete"):
+        going = child.deletes.alias("going")
+        conditions.append(identity.not_in(sa.select(going.c.live_id).where(going.c.outcome.is_(None))))
+    if child.has("update") and column in child.updated:
+        moved = child.updates.alias("moved")
+        elsewhere = sa.select(moved.c.live_id).where(
+            moved.c.outcome.is_(None),
+            moved.c["r_" + column].is_not(None),
+            ~plan.dialect.same(moved.c["n_" + column], table.deletes.c.live_id),
+        )
+        conditions.append(identity.not_in(elsewhere))
+    return conditions

@@ -1,0 +1,155 @@
+"""What the stages of the program share: the plan, statements, and the predicates that they must agree on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
+
+from app.seeding.dialects import SeedDialect
+from app.seeding.ledger import seed_ledger
+from app.seeding.stage import StagedTable
+from app.seeding.tables import Reference
+
+conflicts = sa.Table(
+    "seed_conflict",
+    sa.MetaData(),
+    sa.Column("kind", sa.Text(), nullable=False),
+    sa.Column("table_name", sa.Text(), nullable=False),
+    sa.Column("seed_id", sa.Uuid(), nullable=False),
+    sa.Column("column_name", sa.Text(), nullable=False),
+    sa.Column("wanted", sa.Text()),
+    sa.Column("found", sa.Text()),
+    prefixes=["TEMPORARY"],
+    postgresql_on_commit="DROP",
+)
+"""Every conflict of a move, collected before anything is written."""
+
+
+class Policy(StrEnum):
+    """What happens where live rows differ from what the seed expects."""
+
+    ABORT = "abort"
+    """Report every conflict and write nothing."""
+    KEEP = "keep"
+    """The live value wins, and the ledger remembers it."""
+    OVERWRITE = "overwrite"
+    """The seed wins, and the ledger keeps what was there. Rows that others point at still stay."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of the program; `counts` names the tally that its row count belongs to."""
+
+    sql: sa.Executable
+    counts: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the program is generated for.
+
+    `tables` are in foreign-key order. `references` are all foreign keys that point at them, `unseeded`
+    the other live columns with their literal defaults as SQL, `parents` the live tables that seeded
+    foreign keys lead to, each with its id as the only column, `uniques` the columns of the live unique
+    constraints. `target` is the rail position at which the move ends.
+    """
+
+    tables: Sequence[StagedTable]
+    references: Mapping[str, Sequence[Reference]]
+    unseeded: Mapping[str, Mapping[str, str]]
+    uniques: Mapping[str, Sequence[Sequence[str]]]
+    parents: Mapping[str, sa.Table]
+    upgrade: bool
+    target: int
+    dialect: SeedDialect
+    policy: Policy
+
+    def staged(self, name: str) -> StagedTable | None:
+        """The staged table of that name, if the move touches it."""
+        return next((table for table in self.tables if table.name == name), None)
+
+
+def entries(table: StagedTable, seed_id: Any, outcomes: Sequence[str], column: str = "") -> sa.Select[Any]:
+    """The ledger's rows of some outcomes for an outer query's row."""
+    return (
+        sa.select(sa.literal_column("1"))
+        .select_from(seed_ledger)
+        .where(
+            seed_ledger.c.table_name == table.name,
+            seed_ledger.c.seed_id == seed_id,
+            seed_ledger.c.column_name == column,
+            seed_ledger.c.outcome.in_(outcomes),
+        )
+        .correlate_except(seed_ledger)
+    )
+
+
+def adopted(table: StagedTable, stage: Any) -> ColumnElement[bool]:
+    """Whether a staged row stands for a live row that is not ours."""
+    return entries(table, stage.c.seed_id, ["adopted"]).exists()
+
+
+def pre_image(plan: Plan, table: StagedTable, name: str, found: sa.Select[Any]) -> ColumnElement[Any]:
+    """What the earliest of some ledger rows kept of a column, as a value for it."""
+    value = (
+        found.with_only_columns(seed_ledger.c.pre_image)
+        .order_by(seed_ledger.c.position)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return plan.dialect.from_ledger(value, table.live.c[name].type)
+
+
+def equal(plan: Plan, table: StagedTable, name: str, value: Any) -> ColumnElement[bool]:
+    """Whether the live column holds a staged value; an optional link that was cut counts as unchanged."""
+    column = table.live.c[name]
+    same = plan.dialect.equal(table.frozen.columns[name].type, column, value)
+    key = table.frozen.foreign_keys.get(name)
+    return sa.or_(same, column.is_(None)) if key and key.optional else same
+
+
+def into_ledger(table: StagedTable, rows: sa.Select[Any], **values: Any) -> sa.Insert:
+    """An insert of ledger rows, one for each of `rows`."""
+    entry = {
+        "table_name": table.name, "column_name": "", "live_id": sa.null(), "pre_image": sa.null(), **values
+    }  # fmt: skip
+    columns = [value if isinstance(value, ColumnElement) else sa.literal(value) for value in entry.values()]
+    return sa.insert(seed_ledger).from_select(list(entry), rows.with_only_columns(*columns))
+
+
+def in_conflict(table: StagedTable, stage: Any, kinds: Sequence[str], column: str | None = None) -> Any:
+    """Whether a staged row (or one of its columns) has a conflict of some kinds."""
+    found = sa.exists().where(
+        conflicts.c.table_name == table.name,
+        conflicts.c.seed_id == stage.c.seed_id,
+        conflicts.c.kind.in_(kinds),
+    )
+    return found if column is None else found.where(conflicts.c.column_name == column)
+
+
+def conflict(
+    plan: Plan,
+    kind: str,
+    table: StagedTable,
+    column: str,
+    rows: sa.Select[Any],
+    wanted: Any,
+    found: Any,
+) -> Statement:
+    """An insert of staged rows as conflicts of one column, or of the row where `column` is empty."""
+
+    def text(value: Any) -> ColumnElement[Any]:
+        return sa.null() if value is None else plan.dialect.text(value)
+
+    rows = rows.with_only_columns(
+        sa.literal(kind),
+        sa.literal(table.name),
+        rows.selected_columns.seed_id,
+        sa.literal(column),
+        text(wanted),
+        text(found),
+    )
+    return Statement(sa.insert(conflicts).from_select(list(conflicts.c.keys()), rows))

@@ -1,0 +1,21 @@
+"""Record: `seed_state` says what each seed set now holds."""
+
+from collections.abc import Iterable, Iterator
+
+import sqlalchemy as sa
+
+from app.seeding.ledger import seed_state
+from app.seeding.program.parts import Statement
+
+
+def record(
+    sets: Iterable[str], revision: str, sha256: str, *, status: str = "applied", cleared: bool = False
+) -> Iterator[Statement]:
+    """The sets' rows anew; none where they were `cleared`."""
+    names = sorted(sets)
+    yield Statement(sa.delete(seed_state).where(seed_state.c.seed_set.in_(names)))
+    if cleared:
+        return
+    for name in names:
+        values = {"seed_set": name, "revision": revision, "sha256": sha256, "status": status}
+        yield Statement(sa.insert(seed_state).values(values))

@@ -1,0 +1,201 @@
+"""Resolve: find each staged row's live row, adopt those that are there already, follow adopted parents."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
+
+from app.seeding.ledger import seed_ledger
+from app.seeding.program.parts import Plan, Statement, conflict, entries, into_ledger, pre_image
+from app.seeding.stage import StagedTable
+
+
+def resolve(plan: Plan) -> Iterator[Statement]:
+    """The statements, parents before children: a child's natural key may hold its parent's id."""
+    for table in plan.tables:
+        yield from _identify(table)
+        if table.reviving:
+            yield from _revive(plan, table)
+        if not plan.upgrade:
+            yield from _recall(plan, table)
+        yield from _follow(table, own=False)
+        yield from _drop_missing_links(plan, table)
+        yield from _match(table)
+        yield from _follow(table, own=True)
+
+
+def _identify(table: StagedTable) -> Iterator[Statement]:
+    """Rows that the ledger knows under another live id, because they were adopted."""
+    for kind in ("update", "delete"):
+        if table.has(kind):
+            stage = table.by_kind(kind)
+            yield Statement(
+                sa.update(stage)
+                .values(live_id=seed_ledger.c.live_id)
+                .where(
+                    seed_ledger.c.table_name == table.name,
+                    seed_ledger.c.seed_id == stage.c.seed_id,
+                    seed_ledger.c.outcome == "adopted",
+                )
+            )
+    if table.has("delete"):
+        stage = table.deletes
+        ours = entries(table, stage.c.seed_id, ["adopted"]).exists()
+        yield Statement(sa.update(stage).values(outcome="adopted").where(ours))
+
+
+def _revive(plan: Plan, table: StagedTable) -> Iterator[Statement]:
+    """Updates of rows that are gone become inserts; on the way down, deletes again."""
+    stage, whole = table.updates, table.revivals
+    rows = sa.select(stage).join(whole, whole.c.seed_id == stage.c.seed_id)
+    revived = rows.where(stage.c.outcome == "revived")
+    if plan.upgrade:
+        there = sa.exists().where(table.live_id == stage.c.live_id)
+        yield Statement(sa.update(stage).values(outcome="revived").where(~there))
+        kind, prefix = "insert", "n_"
+        entry = {"seed_id": stage.c.seed_id, "position": stage.c.position}
+        yield Statement(into_ledger(table, revived, outcome="revived", **entry))
+        yield conflict(plan, "deleted", table, "", revived, None, None)
+    else:
+        before = entries(table, stage.c.seed_id, ["revived"]).where(seed_ledger.c.position > plan.target)
+        yield Statement(sa.update(stage).values(outcome="revived").where(before.exists()))
+        kind, prefix = "delete", "o_"
+    names = ["seed_id", "live_id", "position", *(prefix + name for name in table.columns)]
+    values = [whole.c["n_" + name] for name in table.columns]
+    live_id: ColumnElement[Any] = sa.null() if plan.upgrade else stage.c.live_id
+    yield Statement(
+        sa.insert(table.by_kind(kind)).from_select(
+            names,
+            revived.with_only_columns(stage.c.seed_id, live_id, stage.c.position, *values),
+        )
+    )
+
+
+def _recall(plan: Plan, table: StagedTable) -> Iterator[Statement]:
+    """On the way down: what the way up did not do is not undone, and what it overwrote comes back."""
+    taken_back = seed_ledger.c.position > plan.target
+    if table.has("insert"):
+        yield from _recall_inserts(plan, table)
+    if not table.has("update"):
+        return
+    stage = table.updates
+    absent = entries(table, stage.c.seed_id, ["absent"]).where(taken_back)
+    yield Statement(sa.update(stage).values(outcome="absent").where(absent.exists()))
+    for name in sorted(table.updated):
+        changed = stage.c["r_" + name]
+        before = entries(table, stage.c.seed_id, ["same", "kept", "overwritten"], name).where(taken_back)
+        yield Statement(
+            sa.update(stage)
+            .values({"n_" + name: pre_image(plan, table, name, before)})
+            .where(changed.is_not(None), before.exists())
+        )
+        # The seed's last word on this column was never written: what is there is not its own.
+        unwritten = entries(table, stage.c.seed_id, ["same", "kept"], name).where(
+            seed_ledger.c.position == changed
+        )
+        yield Statement(sa.update(stage).values({changed.name: None}).where(unwritten.exists()))
+
+
+def _recall_inserts(plan: Plan, table: StagedTable) -> Iterator[Statement]:
+    """Rows that the way up meant to delete: gone before, kept, released, or overwritten."""
+    stage = table.inserts
+    taken_back = seed_ledger.c.position > plan.target
+    for outcome in ("absent", "kept"):
+        found = entries(table, stage.c.seed_id, [outcome]).where(taken_back)
+        yield Statement(sa.update(stage).values(outcome=outcome).where(found.exists()))
+    for name in table.columns:
+        lost = entries(table, stage.c.seed_id, ["overwritten"], name).where(taken_back)
+        yield Statement(
+            sa.update(stage).values({"n_" + name: pre_image(plan, table, name, lost)}).where(lost.exists())
+        )
+    released = entries(table, stage.c.seed_id, ["released"]).where(
+        taken_back,
+        sa.exists().where(table.live_id == seed_ledger.c.live_id),
+    )
+    yield Statement(
+        sa.update(stage)
+        .values(
+            outcome="released",
+            live_id=released.with_only_columns(seed_ledger.c.live_id).limit(1).scalar_subquery(),
+        )
+        .where(released.exists())
+    )
+    again = sa.select(stage.c.seed_id).where(stage.c.outcome == "released")
+    for asleep, awake in (("released", "adopted"), ("restored", "changed")):
+        yield Statement(
+            sa.update(seed_ledger)
+            .values(outcome=awake)
+            .where(
+                seed_ledger.c.table_name == table.name,
+                seed_ledger.c.outcome == asleep,
+                seed_ledger.c.seed_id.in_(again),
+            )
+        )
+
+
+def _follow(table: StagedTable, *, own: bool) -> Iterator[Statement]:
+    """Make staged foreign keys hold the live id of parents that were adopted under another id."""
+    for name, key in table.frozen.foreign_keys.items():
+        if name not in table.columns or (key.table == table.name) != own:
+            continue
+        for kind, prefixes in (("insert", "n"), ("update", "on"), ("delete", "o")):
+            if not table.has(kind) or (kind == "update" and name not in table.updated):
+                continue
+            stage = table.by_kind(kind)
+            for prefix in prefixes:
+                column = stage.c[f"{prefix}_{name}"]
+                yield Statement(
+                    sa.update(stage)
+                    .values({column.name: seed_ledger.c.live_id})
+                    .where(
+                        seed_ledger.c.table_name == key.table,
+                        seed_ledger.c.seed_id == column,
+                        seed_ledger.c.outcome == "adopted",
+                    )
+                )
+
+
+def _drop_missing_links(plan: Plan, table: StagedTable) -> Iterator[Statement]:
+    """Optional links (to users) whose row is absent become NULL; the number is reported."""
+    for name, key in table.frozen.foreign_keys.items():
+        if not key.optional or name not in table.columns:
+            continue
+        parent = plan.parents[key.table].c[key.column]
+        for kind in ("insert", "update"):
+            if not table.has(kind) or (kind == "update" and name not in table.updated):
+                continue
+            stage = table.by_kind(kind)
+            column = stage.c["n_" + name]
+            yield Statement(
+                sa.update(stage)
+                .values({column.name: sa.null()})
+                .where(column.is_not(None), ~sa.exists().where(parent == column)),
+                ("unlinked", key.table),
+            )
+
+
+def _match(table: StagedTable) -> Iterator[Statement]:
+    """Live rows that an insert meets, by seed id or by natural key: they are adopted."""
+    if not table.has("insert"):
+        return
+    stage, live = table.inserts, table.live
+    by_key = [live.c[name] == stage.c["n_" + name] for name in table.frozen.key]
+    for found in ([table.live_id == stage.c.seed_id], by_key):
+        yield Statement(
+            sa.update(stage)
+            .values(live_id=table.live_id, outcome="adopted")
+            .where(stage.c.outcome.is_(None), *found)
+        )
+    known = entries(table, stage.c.seed_id, ["adopted"]).exists()
+    yield Statement(
+        into_ledger(
+            table,
+            sa.select(stage).where(stage.c.outcome == "adopted", ~known),
+            seed_id=stage.c.seed_id,
+            position=stage.c.position,
+            outcome="adopted",
+            live_id=stage.c.live_id,
+        ),
+        ("adopted", table.name),
+    )

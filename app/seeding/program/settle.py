@@ -1,0 +1,150 @@
+"""Settle: what `keep` and `overwrite` make of conflicts, written into the staged rows and the ledger."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.seeding.ledger import seed_ledger
+from app.seeding.program.parts import (
+    Plan,
+    Policy,
+    Statement,
+    conflicts,
+    in_conflict,
+    into_ledger,
+)
+from app.seeding.stage import StagedTable
+
+
+def links(table: StagedTable) -> Iterator[Statement]:
+    """A link to a row that is gone: NULL where that is allowed, else the row is left out."""
+    for name, key in table.frozen.foreign_keys.items():
+        if key.optional or name not in table.columns:
+            continue
+        if table.has("insert"):
+            stage = table.inserts
+            broken = in_conflict(table, stage, ["unlinked"], name)
+            rows = sa.select(stage).where(stage.c.outcome.is_(None), broken)
+            entry = {"seed_id": stage.c.seed_id, "position": stage.c.position}
+            if table.frozen.columns[name].nullable:
+                yield Statement(into_ledger(table, rows, column_name=name, outcome="cut", **entry))
+                yield Statement(sa.update(stage).values({"n_" + name: sa.null()}).where(broken))
+            else:
+                yield Statement(into_ledger(table, rows, outcome="absent", **entry))
+                yield Statement(
+                    sa.update(stage).values(outcome="absent").where(stage.c.outcome.is_(None), broken)
+                )
+
+
+def updates(plan: Plan, table: StagedTable) -> Iterator[Statement]:
+    """Edited columns are left alone or overwritten; rows that are gone stay gone."""
+    stage, live = table.updates, table.live
+    for name in sorted(table.updated):
+        changed = stage.c["r_" + name]
+        kinds = ["unlinked"] if plan.policy is Policy.OVERWRITE else ["edited", "unlinked"]
+        kept = in_conflict(table, stage, kinds, name)
+        lost = in_conflict(table, stage, ["edited"], name)
+        rows = sa.select(stage).join(live, table.live_id == stage.c.live_id)
+        columns = {
+            "seed_id": stage.c.seed_id,
+            "column_name": name,
+            "position": changed,
+            "live_id": stage.c.live_id,
+            "pre_image": plan.dialect.to_ledger(live.c[name]),
+        }
+        if plan.upgrade:
+            met = rows.where(changed.is_not(None), kept)
+            yield Statement(into_ledger(table, met, outcome="kept", **columns), ("kept", table.name))
+        yield Statement(sa.update(stage).values({changed.name: None}).where(kept))
+        if plan.policy is Policy.OVERWRITE:
+            met = rows.where(changed.is_not(None), lost)
+            yield from _lose(plan, table, met, columns)
+    gone = in_conflict(table, stage, ["deleted"])
+    if plan.upgrade:
+        yield Statement(
+            into_ledger(
+                table,
+                sa.select(stage).where(gone),
+                seed_id=stage.c.seed_id,
+                position=stage.c.position,
+                outcome="absent",
+            ),
+            ("kept", table.name),
+        )
+    yield Statement(sa.update(stage).values(outcome="absent").where(gone))
+
+
+def edited_deletes(plan: Plan, table: StagedTable) -> Iterator[Statement]:
+    """Edited rows stay, or go with their values kept in the ledger."""
+    if plan.policy is Policy.KEEP:
+        yield from _keep(table, ["edited"])
+        return
+    stage, live = table.deletes, table.live
+    for name in (*table.columns, *plan.unseeded.get(table.name, {})):
+        rows = (
+            sa.select(stage)
+            .join(live, table.live_id == stage.c.live_id)
+            .where(stage.c.outcome.is_(None), in_conflict(table, stage, ["edited"], name))
+        )
+        columns = {
+            "seed_id": stage.c.seed_id,
+            "column_name": name,
+            "position": stage.c.position,
+            "live_id": stage.c.live_id,
+            "pre_image": plan.dialect.to_ledger(live.c[name]),
+        }
+        yield from _lose(plan, table, rows, columns)
+
+
+def _lose(
+    plan: Plan, table: StagedTable, rows: sa.Select[Any], columns: dict[str, Any]
+) -> Iterator[Statement]:
+    """Keep overwritten values: for the way back on the way up, for the record alone on the way down."""
+    if not plan.upgrade:
+        met = rows.with_only_columns(columns["seed_id"])
+        yield Statement(
+            sa.delete(seed_ledger).where(
+                seed_ledger.c.table_name == table.name,
+                seed_ledger.c.column_name == columns["column_name"],
+                seed_ledger.c.outcome == "discarded",
+                seed_ledger.c.seed_id.in_(met),
+            )
+        )
+    outcome = "overwritten" if plan.upgrade else "discarded"
+    yield Statement(into_ledger(table, rows, outcome=outcome, **columns), ("overwritten", table.name))
+
+
+def referenced_deletes(table: StagedTable) -> Iterator[Statement]:
+    """Rows that others point at stay under every policy, and with them the rows that they point at."""
+    yield from _keep(table, ["referenced"])
+    stage, live = table.deletes, table.live
+    for name, key in table.frozen.foreign_keys.items():
+        if key.table != table.name or name not in table.columns:
+            continue
+        kept = sa.select(stage.c.live_id).where(stage.c.outcome == "kept")
+        above = (
+            sa.select(live.c[name].label("id")).where(table.live_id.in_(kept)).cte("above", recursive=True)
+        )
+        parent = live.alias("parent")
+        above = above.union(sa.select(parent.c[name]).join(above, parent.c[table.frozen.id] == above.c.id))
+        pointed = sa.select(
+            sa.literal("referenced"),
+            sa.literal(table.name),
+            stage.c.seed_id,
+            sa.literal(""),
+            sa.literal(f"{table.name}.{name}"),
+            sa.literal("1"),
+        ).where(stage.c.outcome.is_(None), stage.c.live_id.in_(sa.select(above.c.id)))
+        yield Statement(sa.insert(conflicts).from_select(list(conflicts.c.keys()), pointed))
+        yield from _keep(table, ["referenced"])
+
+
+def _keep(table: StagedTable, kinds: list[str]) -> Iterator[Statement]:
+    stage = table.deletes
+    yield Statement(
+        sa.update(stage)
+        .values(outcome="kept")
+        .where(stage.c.outcome.is_(None), in_conflict(table, stage, kinds)),
+        ("kept", table.name),
+    )
