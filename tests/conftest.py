@@ -10,12 +10,8 @@ from hypothesis import HealthCheck, settings
 from tests.support.databases import DATABASES, Database, Servers
 from tests.support.project import Project
 
-settings.register_profile(
-    "quick", max_examples=25, deadline=None, suppress_health_check=list(HealthCheck)
-)
-settings.register_profile(
-    "long", max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck)
-)
+settings.register_profile("quick", max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+settings.register_profile("long", max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 

@@ -34,8 +34,9 @@ seed_ledger = sa.Table(
     sa.Column("live_id", sa.Uuid()),
     # SQLite keeps the value as it is; PostgreSQL its text.
     sa.Column("pre_image", sa.Text().with_variant(sa.LargeBinary(), "sqlite")),
-    sa.PrimaryKeyConstraint("table_name", "seed_id", "column_name", "position", name="pk_seed_ledger"),
-    sa.CheckConstraint("outcome IN ('adopted', 'same', 'changed', 'absent')", name="ck_outcome"),
+    sa.PrimaryKeyConstraint(
+        "table_name", "seed_id", "column_name", "position", "outcome", name="pk_seed_ledger"
+    ),
 )
 """One row a deviation; `column_name` is empty where it concerns the whole row, `position` counts the
 seed revisions up to the one that met it (1 is the first after seed_base).

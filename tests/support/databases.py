@@ -34,6 +34,7 @@ class Database:
     client: list[str]
     path: Path | None = None
     _engine: Engine | None = field(default=None, repr=False)
+    _migrating: Engine | None = field(default=None, repr=False)
 
     @property
     def engine(self) -> Engine:
@@ -41,6 +42,29 @@ class Database:
         if self._engine is None:
             self._engine = new_engine(Settings(DATABASE_URL=self.url))
         return self._engine
+
+    @property
+    def migrating(self) -> Engine:
+        """An engine as Alembic's environment makes it."""
+        if self._migrating is None:
+            self._migrating = new_engine(Settings(DATABASE_URL=self.url), migrating=True)
+        return self._migrating
+
+    def move_to(self, path: Path) -> None:
+        """Make it another SQLite file, which is empty."""
+        self.close()
+        self._engine = self._migrating = None
+        self.path, self.url = path, f"sqlite:///{path}"
+        self.client = [*self.client[:-1], str(path)]
+
+    def empty(self) -> None:
+        """Drop everything, for the next generated example."""
+        if self.path is not None:
+            self.close()
+            self.path.unlink(missing_ok=True)
+            return
+        self.execute("DROP SCHEMA public CASCADE")
+        self.execute("CREATE SCHEMA public")
 
     def rows(self, sql: str, **values: Any) -> list[Any]:
         """A query's rows."""
@@ -79,9 +103,7 @@ class Database:
     def run_script(self, script: str) -> subprocess.CompletedProcess[str]:
         """A script through the native client, which stops at the first error."""
         if self.client:
-            return subprocess.run(
-                self.client, input=script, text=True, capture_output=True, check=False
-            )
+            return subprocess.run(self.client, input=script, text=True, capture_output=True, check=False)
         return self._run_script_here(script)
 
     def _run_script_here(self, script: str) -> subprocess.CompletedProcess[str]:
@@ -96,8 +118,9 @@ class Database:
 
     def close(self) -> None:
         """Let go of the database."""
-        if self._engine is not None:
-            self._engine.dispose()
+        for engine in (self._engine, self._migrating):
+            if engine is not None:
+                engine.dispose()
 
 
 class Servers:

@@ -1,0 +1,72 @@
+"""Generated worlds: seed states, rows that were there before, and edits by users."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.laws.world import group_id, item_id, node_id
+
+GROUP_NAMES = ("a", "b", "c")
+NODE_NAMES = ("x", "y", "z", "w")
+ITEM_NAMES = ("i", "j")
+TEXTS = st.sampled_from(["", "plain", "it's", 'a "b"\\c', "tab\tend", "two\r\nlines", "ünï ✓", "%s :p"])
+BODIES = st.none() | st.sampled_from(
+    [{}, {"k": 1}, {"k": True}, {"k": [1, None, "a'b"]}, {"ü": {"b": 2, "a": 1.5}}]
+)
+
+
+@st.composite
+def states(draw: Any, *, extra: bool) -> dict[str, dict[str, dict[str, Any]]]:
+    """A seed state whose links are whole."""
+    groups, nodes, items = {}, {}, {}
+    for name in draw(st.lists(st.sampled_from(GROUP_NAMES), unique=True)):
+        groups[group_id(name)] = {"name": name, "size": draw(st.none() | st.integers(0, 2))}
+    slots = draw(st.permutations(["s1", "s2", "s3", "s4", None, None, None, None]))
+    names = sorted(row["name"] for row in groups.values())
+    wanted = st.tuples(st.sampled_from(NODE_NAMES), st.sampled_from(names)) if names else st.nothing()
+    keys = draw(st.lists(wanted, unique=True, max_size=4)) if names else []
+    for index, (name, group) in enumerate(keys):
+        parent = draw(st.sampled_from([None, *keys[:index]]))
+        row = {
+            "name": name,
+            "group_id": group_id(group),
+            "parent_id": node_id(*parent) if parent else None,
+            "slot": slots[index],
+            "body": draw(BODIES),
+            "hits": 0,
+        }
+        if extra:
+            row["extra"] = draw(st.none() | TEXTS)
+        id_ = node_id(name, group)
+        nodes[id_] = row
+        for item in draw(st.lists(st.sampled_from(ITEM_NAMES), unique=True, max_size=2)):
+            amount = draw(st.none() | st.sampled_from([0.0, 0.1, 1e300, -2.5]))
+            items[item_id(id_, item)] = {"node_id": id_, "name": item, "amount": amount}
+    return {"groups": groups, "nodes": nodes, "items": items}
+
+
+@st.composite
+def histories(draw: Any) -> tuple[list[Any], int]:
+    """One to four states, and after how many of them the schema moves on."""
+    count = draw(st.integers(1, 4))
+    later = draw(st.integers(0, count))
+    return [draw(states(extra=number >= later)) for number in range(count)], later
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What a user does: `kind` of EDITS, and numbers that choose the row and the value."""
+
+    kind: str
+    row: int
+    value: int
+
+
+EDITS = (
+    "edit group", "rename group", "delete group", "add group", "edit node", "clear node", "hit node",
+    "rename node", "delete node", "add node", "edit item", "delete item", "add item", "add note",
+    "swap slots",
+)  # fmt: skip
+
+edits = st.lists(st.builds(Edit, st.sampled_from(EDITS), st.integers(0, 5), st.integers(0, 5)), max_size=4)

@@ -1,0 +1,273 @@
+"""A small application for the laws: its tables, its history written without autogenerate, and its users.
+
+Three seeded tables (two of them one seed set): `groups`; `nodes` with a parent among themselves, a group, and
+a unique second column; `items`, which cascade with their node. And `notes`, an operator's table that no model
+knows, which points at nodes.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from pydantic import BaseModel
+from sqlalchemy.dialects.postgresql import JSONB
+
+from app.seeding import RunOptions, SeedCatalog, SeedSet, SeedTable, seed_id
+from app.seeding.changefile import Header, encode, sha256, write
+from app.seeding.changes import diff
+from tests.support.databases import Database
+
+METADATA = sa.MetaData()
+JSON = sa.JSON().with_variant(JSONB(), "postgresql")
+
+GROUPS = sa.Table(
+    "groups",
+    METADATA,
+    sa.Column("id", sa.Uuid(), primary_key=True),
+    sa.Column("name", sa.String(50), nullable=False, unique=True),
+    sa.Column("size", sa.Integer()),
+    sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
+)
+NODES = sa.Table(
+    "nodes",
+    METADATA,
+    sa.Column("id", sa.Uuid(), primary_key=True),
+    sa.Column("name", sa.String(50), nullable=False),
+    sa.Column("group_id", sa.ForeignKey("groups.id"), nullable=False),
+    sa.Column("parent_id", sa.ForeignKey("nodes.id")),
+    sa.Column("slot", sa.String(50), unique=True),
+    sa.Column("body", JSON),
+    sa.Column("extra", sa.Text()),
+    sa.Column("hits", sa.Integer(), server_default="0", nullable=False),
+    sa.UniqueConstraint("name", "group_id"),
+)
+ITEMS = sa.Table(
+    "items",
+    METADATA,
+    sa.Column("id", sa.Uuid(), primary_key=True),
+    sa.Column("node_id", sa.ForeignKey("nodes.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("name", sa.String(50), nullable=False),
+    sa.Column("amount", sa.Float()),
+    sa.UniqueConstraint("node_id", "name"),
+)
+
+ENV = """
+from alembic import context
+from app import seeding
+
+def run(**options):
+    context.configure(target_metadata=None, transactional_ddl=True, **seeding.configure_options(), **options)
+    migration = context.get_context()
+    seeding.attach(migration, context.config.attributes["catalog"], context.config.attributes["options"])
+    with context.begin_transaction():
+        seeding.lock(migration, 10)
+        context.run_migrations()
+
+if context.is_offline_mode():
+    run(dialect_name=context.config.attributes["dialect"], literal_binds=True,
+        dialect_opts={"paramstyle": "named"})
+else:
+    run(connection=context.config.attributes["connection"])
+"""
+
+SCHEMA = """
+import sqlalchemy as sa
+from alembic import op
+from tests.laws.world import METADATA, without_extra
+revision, down_revision, branch_labels, depends_on = "s1", None, None, None
+def upgrade():
+    for statement in without_extra(op.get_context().dialect):
+        op.execute(statement)
+def downgrade():
+    for name in ("notes", "items", "nodes", "groups"):
+        op.drop_table(name)
+"""
+
+LATER = """
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision, branch_labels, depends_on = "s2", "s1", None, None
+def upgrade():
+    op.add_column("nodes", sa.Column("extra", sa.Text()))
+def downgrade():
+    op.drop_column("nodes", "extra")
+"""
+
+BASE = """
+from alembic import op
+revision, down_revision, branch_labels, depends_on = "seed_base", "s1", None, None
+def upgrade():
+    op.create_seed_ledger(version=1)
+def downgrade():
+    op.drop_seed_ledger(version=1)
+"""
+
+SEED = """
+from alembic import op
+revision, down_revision, branch_labels, depends_on = {revision!r}, {down!r}, None, None
+seed_changes, seed_sha256 = {changes!r}, {sha256!r}
+def upgrade():
+    op.upgrade_seeds(revision)
+def downgrade():
+    op.downgrade_seeds(revision)
+"""
+
+State = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+def without_extra(dialect: Any) -> Iterator[str]:
+    """The tables as the first schema revision makes them: without the column that the second adds."""
+    for table in (GROUPS, NODES, ITEMS):
+        ddl = str(sa.schema.CreateTable(table).compile(dialect=dialect))
+        yield ddl.replace("\textra TEXT, \n", "")
+    uuid = "UUID" if dialect.name == "postgresql" else "CHAR(32)"
+    yield f"CREATE TABLE notes (text TEXT, node {uuid} REFERENCES nodes (id) ON DELETE CASCADE)"
+
+
+class _Nothing(BaseModel):
+    pass
+
+
+def catalog() -> SeedCatalog:
+    """The world's seed sets; their documents are never read."""
+
+    def one(name: str, *tables: SeedTable) -> SeedSet:
+        return SeedSet(name, Path("unused.json"), _Nothing, lambda _: iter(()), tables)
+
+    return SeedCatalog(
+        [
+            one("groups", SeedTable(GROUPS, ("name",))),
+            one("nodes", SeedTable(NODES, ("name", "group_id")), SeedTable(ITEMS, ("node_id", "name"))),
+        ]
+    )
+
+
+def group_id(name: str) -> str:
+    return seed_id("groups", name)
+
+
+def node_id(name: str, group: str) -> str:
+    return seed_id("nodes", name, group_id(group))
+
+
+def item_id(node: str, name: str) -> str:
+    return seed_id("items", node, name)
+
+
+@dataclass
+class World:
+    """A database and a history of seed states; `later` is the number of states made before schema s2."""
+
+    database: Database
+    directory: Path
+    states: Sequence[State]
+    later: int = 99
+    _revisions: list[str] = field(default_factory=list)
+
+    @property
+    def head(self) -> str:
+        return f"seed_{len(self.states):04d}"
+
+    def revision(self, index: int) -> str:
+        """The revision of the state with that number; 0 is seed_base."""
+        return f"seed_{index:04d}" if index else "seed_base"
+
+    def write_history(self) -> None:
+        """The revision files and change files of all states."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+        versions = self.directory / "versions"
+        versions.mkdir(parents=True)
+        (self.directory / "env.py").write_text(ENV)
+        (self.directory / "script.py.mako").write_text("")
+        files = {"s1": SCHEMA, "s2": LATER, "seed_base": BASE}
+        before: State = {}
+        parent, parent_sha256 = "seed_base", ""
+        for number, state in enumerate(self.states, start=1):
+            revision = self.revision(number)
+            header = Header(revision, parent, parent_sha256, self._tables(number))
+            content, suffix = encode(header, diff(before, state))
+            write(self.directory / "seeds" / (revision + suffix), content)
+            digest = sha256(content)
+            down: Any = (parent, "s2") if number == self.later + 1 else parent
+            files[revision] = SEED.format(
+                revision=revision, down=down, changes=revision + suffix, sha256=digest
+            )
+            before, parent, parent_sha256 = state, revision, digest
+        if self.later >= len(self.states):
+            del files["s2"]
+        for name, text in files.items():
+            (versions / f"{name}.py").write_text(text)
+
+    def _tables(self, number: int) -> Any:
+        tables = dict(catalog().tables)
+        if number <= self.later:
+            nodes = tables["nodes"]
+            columns = {name: column for name, column in nodes.columns.items() if name != "extra"}
+            tables["nodes"] = type(nodes)(**{**nodes.__dict__, "columns": columns})
+        return tables
+
+    def upgrade(self, target: str = "head", policy: str = "abort") -> None:
+        """`alembic upgrade` in this process."""
+        self._run(command.upgrade, target, policy)
+
+    def downgrade(self, target: str = "seed_base", policy: str = "abort") -> None:
+        """`alembic downgrade` in this process."""
+        self._run(command.downgrade, target, policy)
+
+    def script(self, direction: str, span: str, policy: str = "abort") -> str:
+        """The offline script of a command."""
+        config = self._config(policy)
+        config.output_buffer = StringIO()
+        config.attributes["dialect"] = self.database.kind
+        getattr(command, direction)(config, span, sql=True)
+        return config.output_buffer.getvalue()
+
+    def run_script(self, script: str) -> bool:
+        """Whether the native client ran it to its end."""
+        self.database.close()
+        return self.database.run_script(script).returncode == 0
+
+    def _run(self, what: Any, target: str, policy: str) -> None:
+        config = self._config(policy)
+        with self.migrating.connect() as connection:
+            config.attributes["connection"] = connection
+            what(config, target)
+
+    def _config(self, policy: str) -> Config:
+        config = Config(stdout=StringIO())
+        config.set_main_option("script_location", str(self.directory))
+        config.set_main_option("path_separator", "os")
+        config.attributes["catalog"] = catalog()
+        config.attributes["options"] = RunOptions.parse({"seed_conflict": policy}, {}, "test")
+        return config
+
+    @property
+    def migrating(self) -> sa.Engine:
+        return self.database.migrating
+
+    @contextmanager
+    def user(self) -> Iterator[sa.Connection]:
+        """A user's transaction."""
+        with self.database.engine.begin() as connection:
+            yield connection
+
+    def content(self) -> dict[str, list[Any]]:
+        """Every table of the application, whole."""
+        return {k: v for k, v in self.database.content().items() if k != "alembic_version"}
+
+
+def live_values(table: sa.Table, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A canonical row as the driver takes it."""
+    values = {}
+    for name, value in row.items():
+        is_id = isinstance(table.c[name].type, sa.Uuid)
+        values[name] = UUID(value) if is_id and isinstance(value, str) else value
+    return values
