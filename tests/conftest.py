@@ -5,13 +5,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.support.databases import DATABASES, Database, Servers
 from tests.support.project import Project
 
-settings.register_profile("quick", max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-settings.register_profile("long", max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck))
+COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+# The quick profile is the same every time and does not shrink: that takes minutes where a step is a migration.
+settings.register_profile(
+    "quick", max_examples=15, derandomize=True, phases=[Phase.explicit, Phase.generate], **COMMON
+)
+settings.register_profile("search", max_examples=150, phases=[Phase.explicit, Phase.generate], **COMMON)
+settings.register_profile("long", max_examples=2_000, **COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 

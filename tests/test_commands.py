@@ -27,7 +27,7 @@ def test_upgrade_head_seeds_and_downgrade_to_seed_base_leaves_the_schema(project
     assert set(counts(project).values()) == {0}
     assert project.heads() == {"seed_base", "0002"}
     assert "known_issues" in {
-        column for column, in project.database.rows(_columns_of(project, "simulations"))
+        column for (column,) in project.database.rows(_columns_of(project, "simulations"))
     }
 
     project.alembic("upgrade", "head")

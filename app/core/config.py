@@ -70,6 +70,9 @@ class Settings(BaseSettings):
             return self._embedded_url(asynchronous)
         try:
             url = make_url(raw)
+            # A driver would read no further than that, and connect to some other place.
+            if "%00" in raw:
+                raise ValueError
         except (ArgumentError, ValueError):
             raise ConfigurationError(
                 "DATABASE_URL does not parse: expected something like"

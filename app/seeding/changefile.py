@@ -131,7 +131,9 @@ class ChangeFile:
             with self._open() as file, io.TextIOWrapper(file, "utf-8", newline="\n") as text:
                 yield iter(text)
         except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-            raise ChangeFileError(self.path.name, f"cannot be read: {error}", _RESTORE) from None
+            # `strerror` leaves out the path, which the report has already named.
+            reason = getattr(error, "strerror", None) or error
+            raise ChangeFileError(self.path.name, f"cannot be read: {reason}", _RESTORE) from None
 
     def _open(self) -> IO[bytes] | gzip.GzipFile:
         if self.path.suffix == ".gz":

@@ -145,7 +145,11 @@ def _read_element(
     try:
         model = one.schema.model_validate(element)
     except ValidationError as error:
-        explained = (explain(problem, element, index) for problem in error.errors(include_url=False))
+        explained = (
+            explain(problem, element, index)
+            for problem in error.errors(include_url=False)
+            if problem["type"] != "string_unicode"
+        )
         # What no database stores is no valid text or number either: it is told once.
         told = {path for path, _ in problems}
         problems += [problem for problem in dict.fromkeys(explained) if problem[0] not in told]
@@ -218,7 +222,7 @@ def _unstorable(element: Any, path: Path) -> Iterator[Problem]:
             for key in getattr(value, "repeated", ()):
                 yield (*path, key), "is a duplicate key of its object"
             for key in value:
-                yield from _unstorable_text(key, (*path, key), "has a key with")
+                yield from _unstorable_text(key, (*path, key), "is a key with")
             waiting += [(member, (*path, key)) for key, member in reversed(value.items())]
         elif isinstance(value, list):
             waiting += [(member, (*path, index)) for index, member in enumerate(value)][::-1]

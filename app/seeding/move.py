@@ -82,6 +82,7 @@ class _Runner:
             self.context.execute(CreateTable(stage))
         self._load(staged)
         self._log_staged(staged)
+        self._guard_references(staged, live)
         plan = self._plan(staged, live)
         self._execute(program.resolve(plan))
         self._execute(program.check(plan))
@@ -127,10 +128,6 @@ class _Runner:
         if self.connection is None:
             self.context.execute(CreateTable(_guard_table))
             self._guard_state()
-            self._guard_zero(
-                "foreign keys that the models do not know",
-                self.dialect.count_unknown_references(live.references),
-            )
 
     def _load(self, staged: Iterable[StagedTable]) -> None:
         move = self.move
@@ -229,6 +226,13 @@ class _Runner:
             )
             wrong = sa.select(sa.literal(len(sets)) - right.scalar_subquery())
         self._guard_zero(f"seed sets that are not at {move.source}", wrong)
+
+    def _guard_references(self, staged: Iterable[StagedTable], live: Live) -> None:
+        """Stop a script that deletes where a foreign key, unknown to the models, points at the table."""
+        known = {t.name: live.references[t.name] for t in staged if t.has("delete")}
+        if self.connection is None and known:
+            count = self.dialect.count_unknown_references(known)
+            self._guard_zero("foreign keys that the models do not know", count)
 
     def _guard_zero(self, what: str, count: sa.Select[Any]) -> None:
         self.context.impl.static_output(f"-- stops here if there are {what}")

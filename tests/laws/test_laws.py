@@ -168,6 +168,8 @@ def test_offline_scripts_do_what_online_runs_do(
     for offline in (False, True):
         world = make(history)
         world.upgrade("seed_base")
+        # A script refuses to delete where a table that no model knows points at the seeds.
+        world.database.execute("DROP TABLE notes")
         apply_edits(world, before)
         span = f"seed_base:{world.head}", f"{world.head}:seed_base"
         up = (

@@ -87,7 +87,8 @@ def upgrade():
     for statement in without_extra(op.get_context().dialect):
         op.execute(statement)
 def downgrade():
-    for name in ("notes", "items", "nodes", "groups"):
+    op.execute("DROP TABLE IF EXISTS notes")
+    for name in ("items", "nodes", "groups"):
         op.drop_table(name)
 """
 

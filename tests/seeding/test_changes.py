@@ -1,0 +1,236 @@
+"""The algebra of changes, as laws: apart, one after the other, and backwards."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.seeding.changes import Change, diff, net
+
+State = dict[str, dict[str, dict[str, Any]]]
+
+SCALARS = st.sampled_from([None, True, False, 0, 1, 2, 1.5, "", "a", "1"])
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("xy"), inner, max_size=2),
+    max_leaves=4,
+)
+ROWS = st.fixed_dictionaries({"key": st.just("k"), "a": SCALARS, "b": JSON})
+STATES = st.dictionaries(
+    st.sampled_from(["machines", "simulations"]),
+    st.dictionaries(st.sampled_from(["1", "2", "3"]), ROWS, max_size=3),
+)
+HISTORIES = st.lists(STATES, min_size=1, max_size=5)
+
+
+def apply(state: State, changes: Iterable[Change]) -> State:
+    """An independent reading of what changes mean; each must find what it expects."""
+    after = {table: {id_: dict(row) for id_, row in rows.items()} for table, rows in state.items()}
+    for change in changes:
+        rows = after.setdefault(change.table, {})
+        if change.kind == "insert":
+            assert change.id not in rows
+            rows[change.id] = dict(change.new or {})
+        elif change.kind == "delete":
+            assert exact(present(rows.pop(change.id))) == exact(present(change.old or {}))
+        else:
+            row = rows[change.id]
+            assert {name: exact(row.get(name)) for name in change.old or {}} == exact(change.old)
+            row.update(change.new or {})
+    return after
+
+
+def present(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row without its NULLs: a column that is missing is NULL."""
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def exact(value: Any) -> Any:
+    """A value that equals another only where JSON's booleans and numbers do."""
+    if isinstance(value, bool):
+        return f"bool {value}"
+    if isinstance(value, Mapping):
+        return {key: exact(member) for key, member in value.items()}
+    return [exact(member) for member in value] if isinstance(value, list) else value
+
+
+def plain(state: State) -> Any:
+    """A state for comparing: no empty tables, no NULLs."""
+    return exact(
+        {table: {i: present(row) for i, row in rows.items()} for table, rows in state.items() if rows}
+    )
+
+
+def steps(history: list[State]) -> list[list[Change]]:
+    """The changes between the states of a history that begins with nothing."""
+    return [list(diff(a, b)) for a, b in zip([{}, *history], history, strict=False)]
+
+
+def in_file(runs: list[list[Change]]) -> list[list[Change]]:
+    """Changes as change files give them: whole rows without NULLs, and their revision on them."""
+    return [
+        [
+            Change(
+                one.table,
+                one.id,
+                one.old if one.kind == "update" or one.old is None else present(one.old),
+                one.new if one.kind == "update" or one.new is None else present(one.new),
+                f"r{number}",
+                dict.fromkeys(one.new or {}, f"r{number}") if one.kind == "update" else {},
+            )
+            for one in run
+        ]
+        for number, run in enumerate(runs, start=1)
+    ]
+
+
+@given(STATES, STATES)
+def test_a_difference_applied_gives_the_other_state(before: State, after: State) -> None:
+    assert plain(apply(before, diff(before, after))) == plain(after)
+
+
+@given(STATES, STATES)
+def test_the_inverse_leads_back(before: State, after: State) -> None:
+    changes = list(diff(before, after))
+    back = [change.inverse() for change in changes]
+    assert plain(apply(apply(before, changes), back)) == plain(before)
+    assert [change.inverse() for change in back] == changes
+    assert plain(apply(after, diff(after, before))) == plain(before)
+
+
+@given(STATES)
+def test_a_state_does_not_differ_from_itself(state: State) -> None:
+    assert list(diff(state, state)) == []
+    sparse = {table: {i: present(row) for i, row in rows.items()} for table, rows in state.items()}
+    assert list(diff(sparse, state)) == []
+
+
+@given(STATES, STATES)
+def test_a_difference_is_sorted_minimal_and_has_one_change_a_row(before: State, after: State) -> None:
+    changes = list(diff(before, after))
+    keys = [change.sort_key for change in changes]
+    assert keys == sorted(set(keys))
+    for change in changes:
+        if change.kind == "update":
+            assert change.old
+            assert change.old.keys() == (change.new or {}).keys()
+            assert all(exact(change.old[name]) != exact((change.new or {})[name]) for name in change.old)
+
+
+@given(HISTORIES)
+def test_the_net_of_a_history_is_the_difference_of_its_ends(history: list[State]) -> None:
+    runs = in_file(steps(history))
+    total = list(net(runs))
+    assert plain(apply({}, total)) == plain(history[-1])
+    keys = [change.sort_key for change in total]
+    assert keys == sorted(set(keys))
+    assert {change.kind for change in total} <= {"insert"}
+    for start in range(len(history)):
+        part = list(net(runs[start + 1 :]))
+        assert plain(apply(history[start], part)) == plain(history[-1])
+        direct = diff(history[start], history[-1])
+        assert [(c.sort_key, c.kind) for c in part] == [(c.sort_key, c.kind) for c in direct]
+
+
+@given(HISTORIES)
+def test_the_net_does_not_need_to_know_revisions(history: list[State]) -> None:
+    assert plain(apply({}, net(steps(history)))) == plain(history[-1])
+
+
+@given(HISTORIES)
+def test_a_history_and_its_inverse_come_to_nothing(history: list[State]) -> None:
+    runs = in_file(steps(history))
+    back = [[change.inverse() for change in run] for run in reversed(runs)]
+    assert list(net([*runs, *back])) == []
+    assert list(net([list(net(runs)), [change.inverse() for change in net(runs)]])) == []
+
+
+@given(HISTORIES, st.data())
+def test_composing_in_parts_is_composing_at_once(history: list[State], data: st.DataObject) -> None:
+    runs = in_file(steps(history))
+    cut = data.draw(st.integers(0, len(runs)))
+    parts = [list(net(runs[:cut])), list(net(runs[cut:]))]
+
+    def said(changes: Iterable[Change]) -> list[Any]:
+        # A whole row may name a NULL or leave it out.
+        return [(one.sort_key, one.kind, present(one.old or {}), present(one.new or {})) for one in changes]
+
+    assert said(net(parts)) == said(net(runs))
+
+
+@given(HISTORIES)
+def test_an_update_knows_the_last_revision_that_changed_each_column(history: list[State]) -> None:
+    runs = in_file(steps(history))
+    for change in net(runs[1:]):
+        if change.kind != "update":
+            continue
+        assert change.revisions.keys() == (change.new or {}).keys()
+        for name, revision in change.revisions.items():
+            touching = [
+                one
+                for run in runs[1:]
+                for one in run
+                if one.sort_key == change.sort_key and (one.kind != "update" or name in one.revisions)
+            ]
+            assert revision == touching[-1].revision
+
+
+def row(**values: Any) -> State:
+    return {"t": {"1": {"key": "k", **values}}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "different"),
+    [
+        (True, 1, True),
+        (False, 0, True),
+        (0, False, True),
+        (1, 1.0, False),
+        (None, False, True),
+        ("1", 1, True),
+        ({"a": True}, {"a": 1}, True),
+        ([0], [False], True),
+        ([[{"a": [1]}]], [[{"a": [True]}]], True),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, False),
+        ([1, 2], [2, 1], True),
+        ([1], [1, 1], True),
+        ({}, [], True),
+        ({}, None, True),
+        ({"a": None}, {}, True),
+        ("é", "e\u0301", True),
+    ],
+)
+def test_values_differ_as_json_does(old: Any, new: Any, different: bool) -> None:
+    assert bool(list(diff(row(extra=old), row(extra=new)))) is different
+    assert bool(list(diff(row(extra=new), row(extra=old)))) is different
+
+
+def test_a_new_column_that_is_null_is_no_change_and_a_dropped_one_neither() -> None:
+    assert list(diff(row(a=1, dropped=2), row(a=1, added=None))) == []
+    (change,) = diff(row(a=1, dropped=2), row(a=1, added=3))
+    assert (change.old, change.new) == ({"added": None}, {"added": 3})
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [("insert", "insert"), ("update", "insert"), ("delete", "update"), ("delete", "delete")],
+)
+def test_changes_that_do_not_follow_from_each_other_are_refused(first: str, then: str) -> None:
+    made = {
+        "insert": Change("t", "1", None, {"a": 1}),
+        "update": Change("t", "1", {"a": 1}, {"a": 2}),
+        "delete": Change("t", "1", {"a": 1}, None),
+    }
+    with pytest.raises(ValueError, match="t 1: a change does not follow"):
+        list(net([[made[first]], [made[then]]]))
+
+
+def test_the_net_of_long_runs_is_streamed() -> None:
+    def run(offset: int):
+        for number in range(10**9):
+            yield Change("t", f"{number + offset:012}", None, {"a": 1})
+
+    changes = net([run(0), run(10**6)])
+    assert [next(changes).id for _ in range(3)] == ["000000000000", "000000000001", "000000000002"]
