@@ -11,7 +11,7 @@ from tests.support.databases import DATABASES, Database, Servers
 from tests.support.project import Project
 
 COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck)}
-# The quick profile is the same every time and does not shrink: that takes minutes where a step is a migration.
+# The quick profile is the same every time, and does not shrink: that takes minutes of migrations.
 settings.register_profile(
     "quick", max_examples=15, derandomize=True, phases=[Phase.explicit, Phase.generate], **COMMON
 )

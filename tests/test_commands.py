@@ -255,7 +255,7 @@ def test_a_seed_script_that_is_refused_exits_with_1(project: Project) -> None:
     outcome = project.run("app.scripts.db.rollback_seed")
     assert outcome.code == 1
     assert "Traceback" not in outcome.text
-    assert "edited: machines (lumi): site was changed" in outcome.err
+    assert "edited: machines (lumi) would be deleted, but its site was changed" in outcome.err
     assert counts(project) == COUNTS
 
 

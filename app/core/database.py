@@ -1,6 +1,7 @@
 """The synchronous database: declarative base, column types, engines and sessions."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,12 +11,12 @@ from typing import Any
 from sqlalchemy import JSON, DateTime, Engine, MetaData, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, Connection, Dialect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
 from app.core.config import Settings, get_settings
-from app.core.errors import DatabaseUnavailable
+from app.core.errors import ConfigurationError, DatabaseUnavailable
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -99,7 +100,10 @@ def new_engine(settings: Settings | None = None, *, migrating: bool = False) -> 
     """
     settings = settings or get_settings()
     url = settings.url()
-    engine = create_engine(url, **engine_options(url, settings))
+    try:
+        engine = create_engine(url, **engine_options(url, settings))
+    except (ArgumentError, ValueError, TypeError) as error:
+        raise ConfigurationError(f"DATABASE_URL has an option that its driver refuses: {error}") from None
     if engine.dialect.name == "sqlite":
         tame_sqlite(engine, begin="BEGIN IMMEDIATE" if migrating else "BEGIN", foreign_keys=not migrating)
     return engine
@@ -113,9 +117,10 @@ def connected(engine: Engine) -> Iterator[Connection]:
         if engine.dialect.name == "sqlite":
             # SQLite opens the file at the first read: a file that is no database fails here.
             connection.connection.cursor().execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        raise DatabaseUnavailable(engine.url, error) from None
     except DBAPIError as error:
-        shown = engine.url.render_as_string(hide_password=True)
-        raise DatabaseUnavailable(shown, error.orig or error) from None
+        raise DatabaseUnavailable(engine.url, error.orig or error) from None
     with connection:
         yield connection
 

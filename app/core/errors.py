@@ -2,7 +2,14 @@
 
 import re
 
+from sqlalchemy.engine import URL
+
 _SECRET = re.compile(r"(password=)[^&\s]*", re.IGNORECASE)
+
+
+def shown_url(url: URL) -> str:
+    """A URL for people: without its password, or those among its options, which SQLAlchemy shows."""
+    return _SECRET.sub(r"\1***", url.render_as_string(hide_password=True))
 
 
 class AppError(Exception):
@@ -16,12 +23,11 @@ class ConfigurationError(AppError):
 class DatabaseUnavailable(AppError):
     """The database refused, timed out or does not exist.
 
-    Built from the URL without its password and the driver's first line.
+    Built from the URL without its passwords and the driver's first line.
     """
 
-    def __init__(self, url: str, cause: BaseException) -> None:
-        # Such as `?sslpassword=…`, which SQLAlchemy does not hide.
-        self.url = url = _SECRET.sub(r"\1***", url)
+    def __init__(self, url: URL, cause: BaseException) -> None:
+        self.url = shown_url(url)
         lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
         reason = lines[0] if lines else type(cause).__name__
-        super().__init__(f"cannot use the database {url}: {reason}")
+        super().__init__(f"cannot use the database {self.url}: {reason}")

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.core.config import ROOT, Settings, get_settings
 from app.core.database import UTCDateTime, connected, new_engine
-from app.core.errors import AppError, DatabaseUnavailable
+from app.core.errors import AppError, DatabaseUnavailable, shown_url
 from app.seeding import SEED_BASE, LockTimeout, RunOptions, SeedError
 
 
@@ -60,7 +60,7 @@ def applied_revisions() -> tuple[str, ...]:
 
 def describe_database() -> str:
     """The database's URL without its password."""
-    return get_settings().url().render_as_string(hide_password=True)
+    return shown_url(get_settings().url())
 
 
 def _includes_seed_base(config: Config, heads: tuple[str, ...]) -> bool:
@@ -98,7 +98,7 @@ def _named_failures() -> Iterator[None]:
         if "database is locked" in str(error.orig):
             raise LockTimeout(settings.lock_timeout) from None
         if error.connection_invalidated:
-            raise DatabaseUnavailable(describe_database(), error.orig or error) from None
+            raise DatabaseUnavailable(settings.url(), error.orig or error) from None
         raise
 
 

@@ -9,6 +9,7 @@ from app.seeding.errors import (
     ConflictError,
     DocumentError,
     LockTimeout,
+    OptionError,
     RailError,
     SeedError,
     SetupError,
@@ -17,6 +18,7 @@ from app.seeding.errors import (
 from app.seeding.identity import seed_id
 from app.seeding.options import RunOptions
 from app.seeding.plugin import attach, configure_options, lock
+from app.seeding.program import Policy
 from app.seeding.rail import SEED_BASE, Rail
 from app.seeding.sets import SeedCatalog, SeedRow, SeedSet
 from app.seeding.tables import SeedTable
@@ -28,6 +30,8 @@ __all__ = [
     "ConflictError",
     "DocumentError",
     "LockTimeout",
+    "OptionError",
+    "Policy",
     "Rail",
     "RailError",
     "RunOptions",

@@ -32,13 +32,27 @@ class Conflict:
                     f" the seed wants {wanted}, found {found}"
                 )
             case "edited":
-                return f"edited: {where}: {self.column} was changed: the seed expects {wanted}, found {found}"
+                return (
+                    f"edited: {where}: {self.column} was changed to {found}, the seed wants to set it"
+                    f" to {wanted}"
+                )
+            case "edited row":
+                return (
+                    f"edited: {where} would be deleted, but its {self.column} was changed from"
+                    f" {wanted} to {found}"
+                )
+            case "edited before":
+                return (
+                    f"edited: {where} would be deleted, but somebody had set its {self.column} to"
+                    f" {found} before the seed did"
+                )
             case "deleted":
                 return f"deleted: {where} is gone, and the seed wants to update it"
             case "referenced":
                 count = int(self.found or 0)
-                rows = f"{count} row{'s' * (count != 1)}"
-                return f"referenced: {where} would be deleted, but {rows} of {self.wanted} point at it"
+                rows = "1 row" if count == 1 else f"{count} rows"
+                verb = "points" if count == 1 else "point"
+                return f"referenced: {where} would be deleted, but {rows} of {self.wanted} {verb} at it"
             case _:
                 return f"unlinked: {where}: {self.column} leads to a row that is gone (id {self.wanted})"
 

@@ -21,6 +21,10 @@ class SetupError(SeedError):
     """The project is wired wrongly: a missing hook, an impossible seed table."""
 
 
+class OptionError(SeedError):
+    """An option of a run does not exist, or has a value that it cannot have."""
+
+
 class DocumentError(SeedError):
     """Seed documents have faults; holds all of them, lists them up to a limit."""
 
@@ -58,7 +62,7 @@ class LockTimeout(SeedError):
         self.seconds = seconds
         super().__init__(
             f"another migration run holds the lock; gave up after {seconds:g} s, nothing was written\n"
-            "  wait for it to end and run the same command again, or raise APP_LOCK_TIMEOUT"
+            "  wait for it to end and run the same command again, or raise the lock timeout"
         )
 
 
@@ -70,13 +74,16 @@ class ConflictError(SeedError):
         lines = [
             f"the database differs from what the seed expects: {total}"
             f" conflict{'s' * (total > 1)}; nothing was written",
-            "  somebody edited, added or deleted these rows, and the seed will not overwrite that:",
+            "  somebody edited, added, deleted or linked to these rows, and the seed will not undo that:",
             *(f"  - {conflict}" for conflict in self.conflicts),
         ]
         if total > len(self.conflicts):
             lines.append(f"  … and {total - len(self.conflicts)} more")
-        lines.append(
-            "  make the rows and the seed agree (change the row, or the document and its revision),"
-            " then run the same command again"
-        )
+        lines += [
+            "  make the rows and the seed agree, then run the same command again; or choose another policy:",
+            "    -x seed_conflict=keep       the rows stay as they are, and the ledger remembers it",
+            "    -x seed_conflict=overwrite  the seed's values win, and the ledger keeps what was there;"
+            " rows that others point at stay",
+            "    -x seed_conflict=abort      nothing is written, as now",
+        ]
         super().__init__("\n".join(lines))

@@ -129,7 +129,7 @@ class PendingSeedsOp(MigrateOperation):
         for table in dict.fromkeys(change.table for change in self.changes):
             changes = [change for change in self.changes if change.table == table]
             kinds = Counter(change.kind for change in changes)
-            counts = ", ".join(f"{kinds[k]} {k}" for k in ("insert", "update", "delete") if kinds[k])
+            counts = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in sorted(kinds.items()))
             named = ", ".join(sorted(map(self._name, changes))[:LISTED])
             more = f", … and {len(changes) - LISTED} more" if len(changes) > LISTED else ""
             lines.append(f"{table}: {counts} ({named}{more})")

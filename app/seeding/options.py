@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from app.seeding.errors import SetupError
+from app.seeding.errors import OptionError
 from app.seeding.program import Policy
 
 
@@ -33,10 +33,10 @@ class RunOptions:
     def parse(
         cls, arguments: Mapping[str, str], defaults: Mapping[str, str], environment: str
     ) -> "RunOptions":
-        """The options of `-x` arguments over defaults; SetupError for what does not exist."""
+        """The options of `-x` arguments over defaults; OptionError for what does not exist."""
         unknown = sorted(name for name in arguments if name.startswith("seed_") and name not in _NAMES)
         if unknown:
-            raise SetupError(f"no such option: -x {unknown[0]}; there are {', '.join(sorted(_NAMES))}")
+            raise OptionError(f"no such option: -x {unknown[0]}; there are {', '.join(sorted(_NAMES))}")
         given = {**defaults, **{k: v for k, v in arguments.items() if k in _NAMES}}
         sets = given.get("seed_sets") or ""
         return cls(
@@ -64,4 +64,4 @@ def _choice(kind: type[E], name: str, value: str) -> E:
         return kind(value)
     except ValueError:
         choices = ", ".join(member.value for member in kind)
-        raise SetupError(f"{name} must be one of {choices}, not {value!r}") from None
+        raise OptionError(f"{name} must be one of {choices}, not {value!r}") from None

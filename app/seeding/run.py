@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from app.seeding.dialects import dialect_named
-from app.seeding.errors import SetupError, StateError
+from app.seeding.errors import OptionError, SetupError, StateError
 from app.seeding.ledger import metadata, seed_state
 from app.seeding.move import Move
 from app.seeding.options import RunOptions
@@ -56,6 +56,10 @@ class SeedRun:
         if context.script is None:
             raise SetupError("seeds need Alembic's script directory; run them through its commands")
         self.context, self.catalog, self.options = context, catalog, options
+        names = sorted(one.name for one in catalog.sets)
+        unknown = sorted(options.sets - {*names, "all"})
+        if unknown:
+            raise OptionError(f"no such seed set: {unknown[0]!r}; there are all, {', '.join(names)}")
         self.rail = Rail(context.script)
         self.journey: _Journey | None = None
 
@@ -187,7 +191,7 @@ class SeedRun:
 
     def _leave_out(self, name: str, state: "_SetState") -> None:
         log.warning(
-            "seed set %s is left out in %s: ask for it with -x seed_sets=all or APP_SEED_SETS",
+            "seed set %s is left out in %s; -x seed_sets=all brings it in",
             name, self.options.environment,
         )  # fmt: skip
         if self.context.connection is not None and not state.left_out:

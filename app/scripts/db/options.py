@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
+from app.seeding import Policy
+
 ConflictOption = Annotated[
-    str | None,
+    Policy | None,
     typer.Option(
-        metavar="abort|keep|overwrite",
         help="Where live rows differ from the seed: stop; keep them; or overwrite them, with a record.",
     ),
 ]

@@ -31,7 +31,7 @@ def apply(plan: Plan) -> Iterator[Statement]:
             yield from _insert(plan, table)
     for table in plan.tables:
         if table.has("update") and table.updated:
-            yield _update(table)
+            yield _update(plan, table)
     for table in reversed(plan.tables):
         if table.has("delete"):
             yield from _give_back(plan, table)
@@ -232,14 +232,19 @@ def _insert(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         )
 
 
-def _update(table: StagedTable) -> Statement:
+def _update(plan: Plan, table: StagedTable) -> Statement:
     stage = table.updates
     names = sorted(table.updated)
     values = {
         name: sa.case((stage.c["r_" + name].is_not(None), stage.c["n_" + name]), else_=table.live.c[name])
         for name in names
     }
-    changed = sa.or_(*(stage.c["r_" + name].is_not(None) for name in names))
+    changed = sa.or_(
+        *(
+            sa.and_(stage.c["r_" + name].is_not(None), ~equal(plan, table, name, stage.c["n_" + name]))
+            for name in names
+        )
+    )
     return Statement(
         sa.update(table.live)
         .values(values)

@@ -109,7 +109,7 @@ def _check_links(plan: Plan, table: StagedTable) -> Iterator[Statement]:
 
 
 def _check_deletes(plan: Plan, table: StagedTable) -> Iterator[Statement]:
-    """`edited`: a row that would go is not as seeded, in a seeded column or in any other."""
+    """`edited row`: a row that would go is not as seeded, in a seeded column or in any other."""
     stage, live = table.deletes, table.live
     rows = sa.select(stage).join(live, table.live_id == stage.c.live_id)
     ours = rows.where(stage.c.outcome.is_(None))
@@ -117,7 +117,7 @@ def _check_deletes(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         old, found = stage.c["o_" + name], live.c[name]
         same = equal(plan, table, name, old)
         cut = entries(table, stage.c.seed_id, ["cut"], name).exists() & found.is_(None)
-        yield conflict(plan, "edited", table, name, ours.where(~same, ~cut), old, found)
+        yield conflict(plan, "edited row", table, name, ours.where(~same, ~cut), old, found)
         if not plan.upgrade:
             yield from _check_hidden_edits(plan, table, name, ours.where(same))
         before = entries(table, stage.c.seed_id, ["changed"], name)
@@ -125,24 +125,24 @@ def _check_deletes(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         theirs = rows.where(
             stage.c.outcome == "adopted", before.exists(), ~same, ~equal(plan, table, name, given)
         )
-        yield conflict(plan, "edited", table, name, theirs, given, found)
+        yield conflict(plan, "edited row", table, name, theirs, given, found)
     for name, default in plan.unseeded.get(table.name, {}).items():
         expected: ColumnElement[Any] = sa.literal_column(f"({default})")
         differs = ours.where(~plan.dialect.same(live.c[name], expected))
-        yield conflict(plan, "edited", table, name, differs, expected, live.c[name])
+        yield conflict(plan, "edited row", table, name, differs, expected, live.c[name])
 
 
 def _check_hidden_edits(
     plan: Plan, table: StagedTable, name: str, rows: sa.Select[Any]
 ) -> Iterator[Statement]:
-    """A column that looks as seeded, but had been edited when a later revision came to set it."""
+    """`edited before`: a column looks as seeded, but had been edited when a revision came to set it."""
     stage = table.deletes
     before = entries(table, stage.c.seed_id, ["same", "overwritten"], name).where(
         seed_ledger.c.position > plan.target
     )
     yield conflict(
         plan,
-        "edited",
+        "edited before",
         table,
         name,
         rows.where(before.exists()),

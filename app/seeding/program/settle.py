@@ -16,6 +16,8 @@ from app.seeding.program.parts import (
 )
 from app.seeding.stage import StagedTable
 
+_EDITED = ["edited row", "edited before"]
+
 
 def links(table: StagedTable) -> Iterator[Statement]:
     """A link to a row that is gone: NULL where that is allowed, else the row is left out."""
@@ -78,14 +80,14 @@ def updates(plan: Plan, table: StagedTable) -> Iterator[Statement]:
 def edited_deletes(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     """Edited rows stay, or go with their values kept in the ledger."""
     if plan.policy is Policy.KEEP:
-        yield from _keep(table, ["edited"])
+        yield from _keep(table, _EDITED)
         return
     stage, live = table.deletes, table.live
     for name in (*table.columns, *plan.unseeded.get(table.name, {})):
         rows = (
             sa.select(stage)
             .join(live, table.live_id == stage.c.live_id)
-            .where(stage.c.outcome.is_(None), in_conflict(table, stage, ["edited"], name))
+            .where(stage.c.outcome.is_(None), in_conflict(table, stage, _EDITED, name))
         )
         columns = {
             "seed_id": stage.c.seed_id,
