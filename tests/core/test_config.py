@@ -214,11 +214,13 @@ def test_an_unusable_database_is_one_line_without_passwords() -> None:
         RuntimeError("\n  connection refused\n\tIs the server running?\n"),
     )
     assert str(error) == (
-        "cannot use the database postgresql+psycopg://u:***@h/d?sslpassword=***&sslmode=require:"
+        "cannot use the database postgresql+psycopg://u:***@h/d?sslmode=require&sslpassword=***:"
         " connection refused"
     )
     assert SECRET not in error.url
 
 
 def test_an_unusable_database_without_a_message_names_its_error() -> None:
-    assert str(DatabaseUnavailable("sqlite:///x", TimeoutError())).endswith("sqlite:///x: TimeoutError")
+    assert str(DatabaseUnavailable(make_url("sqlite:///x"), TimeoutError())).endswith(
+        "sqlite:///x: TimeoutError"
+    )
