@@ -22,6 +22,7 @@ from app.seeding.operations import (
     SchemaDiffs,
     schema_ops,
 )
+from app.seeding.options import Removed
 from app.seeding.run import SeedRun
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ def compare_seeds(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityD
         rail.verify(rail.revisions)
         before = rail.state_at(rail.head)
         changes = list(diff(before, read_rows(run.catalog)))
+        if run.options.removed is Removed.RELEASE:
+            changes = [one.release() if one.kind == "delete" else one for one in changes]
         if changes:
             pending = PendingSeedsOp(changes, dict(run.catalog.tables), before)
             # Alembic's own type wants one of its classes; any MigrateOperation does.

@@ -170,7 +170,8 @@ class ChangeFile:
             if not all(isinstance(row, dict | None) for row in (old, new)) or not entry["table"] + "":
                 raise ValueError
             revisions = dict.fromkeys(new, self.revision) if old and new else {}
-            return Change(entry["table"], entry["id"], old, new, self.revision, revisions)
+            change = Change(entry["table"], entry["id"], old, new, self.revision, revisions)
+            return change.release() if entry.get("release") is True else change
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise self._malformed(number, "is not a row change") from None
 
@@ -182,7 +183,9 @@ def _to_line(change: Change) -> str:
     entry: dict[str, Any] = {"table": change.table, "id": change.id}
     if change.old is not None:
         entry["old"] = _values(change, change.old)
-    if change.new is not None:
+    if change.kind == "release":
+        entry["release"] = True
+    elif change.new is not None:
         entry["new"] = _values(change, change.new)
     return canonical_json(entry)
 

@@ -1,7 +1,7 @@
 """Changes of seed rows and their algebra: apart (diff), one after the other (compose), backwards (invert)."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import merge
 from itertools import groupby
 from typing import Any
@@ -16,6 +16,9 @@ class Change:
     Values are canonical (see `types`). A row that lacks a column has NULL in it. For an update, `old` and
     `new` hold the changed columns alone. `revision` is the seed revision that inserts or deletes the
     row, `revisions` those that last changed each column of an update.
+
+    A `released` row leaves the seed and stays in the database: whole in `old` and `new`, which then say what
+    the change does to the live row, while the seed state holds it no more.
     """
 
     table: str
@@ -24,6 +27,12 @@ class Change:
     new: Row | None
     revision: str = ""
     revisions: Mapping[str, str] = field(default_factory=dict)
+    released: bool = False
+
+    @property
+    def gone(self) -> bool:
+        """Whether the seed state holds the row no more."""
+        return self.new is None or self.released
 
     @property
     def sort_key(self) -> tuple[str, str]:
@@ -32,14 +41,20 @@ class Change:
 
     @property
     def kind(self) -> str:
-        """`insert`, `update` or `delete`."""
+        """What it does to the live row: `insert`, `update`, `delete`, or nothing: `release`."""
         if self.old is None:
             return "insert"
-        return "delete" if self.new is None else "update"
+        if self.new is None:
+            return "delete"
+        return "release" if self.released and not self.revisions else "update"
+
+    def release(self) -> "Change":
+        """A delete as the release of its row."""
+        return replace(self, new=self.old, released=True)
 
     def inverse(self) -> "Change":
         """The change that takes this one back."""
-        return Change(self.table, self.id, self.new, self.old, self.revision, self.revisions)
+        return replace(self, old=self.new, new=self.old)
 
 
 def diff(before: Mapping[str, Mapping[str, Row]], after: Mapping[str, Mapping[str, Row]]) -> Iterator[Change]:
@@ -91,17 +106,22 @@ def _numbered(index: int, run: Iterable[Change]) -> Iterator[tuple[int, Change]]
 
 def _compose(first: Change, then: Change) -> Change | None:
     """Two changes of one row as one, or None when the row ends where it began."""
-    if (first.new is None) != (then.old is None):
+    if first.gone != (then.old is None):
         raise ValueError(f"{then.table} {then.id}: a change does not follow from the one before")
+    if then.released:
+        return _released(first, then)
     match first.kind, then.kind:
+        case "insert", "insert":
+            # Released in between: the row was there all the time.
+            return replace(then, revision=first.revision)
+        case _, "insert":
+            return _reinserted(first, then)
         case "insert", "delete":
             return None
         case "insert", _:
             return Change(
                 first.table, first.id, None, {**(first.new or {}), **(then.new or {})}, first.revision
             )
-        case "delete", _:
-            return _reinserted(first, then)
         case _, "delete":
             old = {**(then.old or {}), **(first.old or {})}
             return Change(first.table, first.id, old, None, then.revision)
@@ -113,14 +133,28 @@ def _compose(first: Change, then: Change) -> Change | None:
     )
 
 
+def _released(first: Change, then: Change) -> Change:
+    """A row that came or changed, and then was released: whole, for a later insert to follow from."""
+    if first.kind == "insert":
+        return replace(first, new=then.old, released=True)
+    old = {**(then.old or {}), **(first.old or {})}
+    return replace(first, old=old, new=then.old, revision=then.revision, released=True)
+
+
 def _reinserted(first: Change, then: Change) -> Change | None:
+    """A row that was deleted or released, and came back: an update from what it was at first."""
     old, new = first.old or {}, then.new or {}
+    between = first.new or {}
     names = sorted({*old, *new})
+    revisions = dict.fromkeys(names, then.revision)
+    if first.released:
+        unchanged = [name for name in first.revisions if _same(between.get(name), new.get(name))]
+        revisions |= {name: first.revisions[name] for name in unchanged}
     return _updated(
-        first,
+        replace(first, released=False),
         {name: old.get(name) for name in names},
         {name: new.get(name) for name in names},
-        dict.fromkeys(names, then.revision),
+        revisions,
     )
 
 

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.types import TypeEngine
 
 from app.seeding.dialects import SeedDialect
 from app.seeding.errors import SetupError
@@ -21,12 +23,12 @@ _LITERAL_DEFAULT = re.compile(
 class Live:
     """The live schema as a move needs it.
 
-    `columns` are a table's columns (no entry: as frozen), `unseeded` those that no seed sets with their
+    `columns` are a table's columns with their types (no entry: as frozen), `unseeded` those that no seed sets with their
     literal defaults as SQL, `references` the foreign keys that point at each table, `uniques` the columns of
     its unique constraints.
     """
 
-    columns: Mapping[str, Sequence[str]]
+    columns: Mapping[str, Mapping[str, TypeEngine[Any]]]
     unseeded: Mapping[str, Mapping[str, str]]
     references: dict[str, list[Reference]]
     uniques: Mapping[str, Sequence[Sequence[str]]]
@@ -41,7 +43,7 @@ def read_live(connection: Connection | None, dialect: SeedDialect, tables: Seque
         uniques = {table.name: [list(table.key)] for table in tables}
         return Live({}, {}, references, uniques, _lockable(names, references))
     inspector = sa.inspect(connection)
-    columns: dict[str, list[str]] = {}
+    columns: dict[str, dict[str, TypeEngine[Any]]] = {}
     unseeded: dict[str, dict[str, str]] = {}
     for table in tables:
         if not inspector.has_table(table.name):
@@ -50,7 +52,7 @@ def read_live(connection: Connection | None, dialect: SeedDialect, tables: Seque
                 " was it dropped by hand, or renamed by a schema revision?"
             )
         live = inspector.get_columns(table.name)
-        columns[table.name] = [column["name"] for column in live]
+        columns[table.name] = {column["name"]: column["type"] for column in live}
         seeded = {table.id, *table.columns, *table.volatile}
         unseeded[table.name] = {
             column["name"]: column["default"] or "NULL"

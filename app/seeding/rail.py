@@ -169,6 +169,8 @@ class Rail:
         """Every seeded row at `revision`, by table and seed id: the fold of all change files."""
         state: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in self.tables_at(revision)}
         for change in self.net_changes(SEED_BASE, revision):
+            if change.gone:
+                continue
             state.setdefault(change.table, {})[change.id] = dict(change.new or {})
         return state
 

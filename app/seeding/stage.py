@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.types import TypeEngine
 
 from app.seeding.changes import Change
 from app.seeding.dialects import SeedDialect
@@ -76,7 +77,7 @@ class Loader(Protocol):
         """Add stored rows to a staging table."""
 
 
-def staged_table(frozen: FrozenTable, live_columns: Iterable[str] | None) -> StagedTable:
+def staged_table(frozen: FrozenTable, live_columns: Mapping[str, TypeEngine[Any]] | None) -> StagedTable:
     """The staging of a table; a column that the live table no longer has is left out.
 
     `live_columns` are all columns of the live table, or None offline, where it is as it was frozen.
@@ -115,7 +116,7 @@ def staged_table(frozen: FrozenTable, live_columns: Iterable[str] | None) -> Sta
     return StagedTable(
         frozen,
         columns,
-        _live_table(frozen, columns, live_columns or ()),
+        _live_table(frozen, columns, live_columns or {}),
         stage("insert", *(column(name, "n_") for name in columns)),
         stage("update", *changes),
         stage("delete", *(column(name, "o_") for name in columns)),
@@ -123,15 +124,17 @@ def staged_table(frozen: FrozenTable, live_columns: Iterable[str] | None) -> Sta
     )
 
 
-def _live_table(frozen: FrozenTable, columns: Iterable[str], live_columns: Iterable[str]) -> sa.Table:
+def _live_table(
+    frozen: FrozenTable, columns: Iterable[str], live_columns: Mapping[str, TypeEngine[Any]]
+) -> sa.Table:
     typed = {name: frozen.columns[name].type.sqlalchemy() for name in columns}
-    others = [name for name in live_columns if name not in typed and name != frozen.id]
+    others = {name: type_ for name, type_ in live_columns.items() if name not in {*typed, frozen.id}}
     return sa.Table(
         frozen.name,
         sa.MetaData(),
         sa.Column(frozen.id, sa.Uuid()),
         *(sa.Column(name, type_) for name, type_ in typed.items()),
-        *(sa.Column(name) for name in others),
+        *(sa.Column(name, type_) for name, type_ in others.items()),
     )
 
 
@@ -161,6 +164,8 @@ def load_changes(
     """Send changes to their staging tables in batches, and count them."""
     batches: dict[tuple[str, str], _Batch] = {}
     for change in changes:
+        if change.kind == "release":
+            continue
         key = (change.table, change.kind)
         batch = batches.get(key)
         if batch is None:
@@ -183,7 +188,7 @@ class _Batch:
     def add(self, change: Change) -> None:
         self.rows.append(self.encode(change))
         if self.kind == "update" and change.new:
-            self.staged.updated.update(set(change.new) & set(self.staged.columns))
+            self.staged.updated.update(set(change.revisions) & set(self.staged.columns))
 
     def flush(self, loader: Loader) -> None:
         if self.rows:
@@ -222,7 +227,7 @@ def _partial_values(
 ) -> Iterator[Any]:
     old, new = change.old or {}, change.new or {}
     for name, encode in stored.items():
-        changed = name in new
+        changed = name in change.revisions
         yield encode(old.get(name))
         yield encode(new.get(name))
         yield positions[change.revisions[name]] if changed else None
