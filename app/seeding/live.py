@@ -23,9 +23,9 @@ _LITERAL_DEFAULT = re.compile(
 class Live:
     """The live schema as a move needs it.
 
-    `columns` are a table's columns with their types (no entry: as frozen), `unseeded` those that no seed sets with their
-    literal defaults as SQL, `references` the foreign keys that point at each table, `uniques` the columns of
-    its unique constraints.
+    `columns` are a table's columns with their types (no entry: as frozen), `unseeded` those that no seed
+    sets, with their literal defaults as SQL, `references` the foreign keys that point at each table,
+    `uniques` the columns of its unique constraints.
     """
 
     columns: Mapping[str, Mapping[str, TypeEngine[Any]]]

@@ -1,0 +1,117 @@
+"""What a document's rows may go through over time: renamed, moved, taken out, released, brought back."""
+
+from typing import Any
+
+from tests.support.project import Project
+
+LEAF = "u-cx214-ukesm1p1-historical"
+
+
+def find(simulations: list[dict[str, Any]], case: str = LEAF) -> dict[str, Any]:
+    return next(one for one in simulations if one["caseName"] == case)
+
+
+def take_out(project: Project, *options: str) -> None:
+    project.edit("simulations", lambda simulations: simulations.remove(find(simulations)))
+    project.alembic(*options, "revision", "--autogenerate", "-m", "take one out")
+
+
+def there(project: Project, case: str = LEAF) -> int:
+    return project.database.scalar("SELECT count(*) FROM simulations WHERE case_name = :c", c=case)
+
+
+def test_a_row_that_left_the_document_is_deleted_with_its_children_and_comes_back(project: Project) -> None:
+    project.alembic("upgrade", "head")
+    before = project.database.content()
+    take_out(project)
+    project.alembic("upgrade", "head")
+    assert there(project) == 0
+    project.alembic("downgrade", "-1")
+    assert project.database.content() == before
+
+
+def test_a_released_row_stays_and_is_nobodys_but_the_users(project: Project) -> None:
+    project.alembic("upgrade", "head")
+    before = project.database.content()
+    take_out(project, "-x", "seed_removed=release")
+    released = (project.root / "migrations/seeds/seed_0004.jsonl").read_text()
+    assert '"release":true' in released
+    project.alembic("upgrade", "head")
+    assert project.database.content() == {**before, "alembic_version": [("seed_0004",)]}
+    assert "No new" in project.alembic("check").out
+
+    project.database.execute("UPDATE simulations SET description = 'ours now' WHERE case_name = :c", c=LEAF)
+    project.alembic("downgrade", "-1")
+    project.alembic("upgrade", "head")
+    assert there(project) == 1
+    # Below its insert the row is the seed's again, and the edit is seen.
+    outcome = project.alembic_fails("downgrade", "seed_base")
+    assert "description was changed" in outcome.err
+
+
+def test_a_fresh_install_has_a_released_row_as_a_stepwise_one_does(project: Project) -> None:
+    take_out_on(project)
+    project.alembic("upgrade", "head")
+    fresh = project.database.content()
+    assert there(project) == 1
+    project.alembic("downgrade", "seed_base")
+    assert there(project) == 0
+    for revision in ("seed_0003", "seed_0004"):
+        project.alembic("upgrade", revision)
+    assert project.database.content() == fresh
+
+
+def take_out_on(project: Project) -> None:
+    project.alembic("upgrade", "head")
+    take_out(project, "-x", "seed_removed=release")
+    project.alembic("downgrade", "seed_base")
+
+
+def test_a_released_row_that_returns_to_the_document_is_updated_in_place(project: Project) -> None:
+    project.alembic("upgrade", "head")
+    simulation = find(project.read("simulations"))
+    take_out(project, "-x", "seed_removed=release")
+    project.alembic("upgrade", "head")
+    again = {**simulation, "description": "back again"}
+    project.edit("simulations", lambda simulations: simulations.append(again))
+    project.alembic("revision", "--autogenerate", "-m", "back")
+    project.alembic("downgrade", "seed_0003")
+    project.alembic("upgrade", "seed_0005")
+    query = "SELECT description FROM simulations WHERE case_name = :c"
+    assert project.database.scalar(query, c=LEAF) == "back again"
+    project.alembic("downgrade", "seed_base")
+    assert there(project) == 0
+
+
+def test_a_renamed_row_is_another_row_and_users_rows_on_the_old_one_stop_it(project: Project) -> None:
+    project.alembic("upgrade", "head")
+    project.edit("simulations", lambda all_: find(all_).update(caseName="renamed"))
+    project.alembic("revision", "--autogenerate", "-m", "rename")
+    identity = project.database.scalar("SELECT id FROM simulations WHERE case_name = :c", c=LEAF)
+    project.database.execute(
+        "INSERT INTO external_links (id, simulation_id, kind, url)"
+        " VALUES ('3a5e7f10000040008000000000000001', :s, 'other', 'https://example.org/mine')",
+        s=identity,
+    )
+    outcome = project.alembic_fails("upgrade", "head")
+    assert "1 row of external_links.simulation_id points at it" in outcome.err
+    assert there(project, "renamed") == 0
+
+    project.alembic("-x", "seed_conflict=keep", "upgrade", "head")
+    assert (there(project), there(project, "renamed")) == (1, 1)
+    project.alembic("downgrade", "-1")
+    assert (there(project), there(project, "renamed")) == (1, 0)
+    mine = "SELECT count(*) FROM external_links WHERE url = 'https://example.org/mine'"
+    assert project.database.scalar(mine) == 1
+
+
+def test_a_row_moves_to_another_machine(project: Project) -> None:
+    project.alembic("upgrade", "head")
+    before = project.database.content()
+    project.edit("simulations", lambda all_: find(all_).update(machine={"name": "lumi"}))
+    project.alembic("revision", "--autogenerate", "-m", "move")
+    project.alembic("upgrade", "head")
+    query = "SELECT m.name FROM simulations s JOIN machines m ON m.id = s.machine_id WHERE s.case_name = :c"
+    assert project.database.scalar(query, c=LEAF) == "lumi"
+    project.alembic("downgrade", "-1")
+    assert project.database.content() == before
