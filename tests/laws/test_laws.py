@@ -3,6 +3,7 @@
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from app.seeding import ConflictError, SeedError
 from tests.laws.strategies import Edit, edits, histories
 from tests.laws.users import apply_edits
 from tests.laws.world import GROUPS, ITEMS, NODES, World
-from tests.support.databases import Database
+from tests.support.databases import DATABASES, Database, Servers
 
 POLICIES = st.sampled_from(["abort", "keep", "overwrite"])
 MEMORY = Path("/dev/shm")
@@ -24,6 +25,13 @@ Make = Callable[[Any], World]
 @pytest.fixture
 def make(database: Database, tmp_path: Path) -> Iterator[Make]:
     """Makes a fresh world of a history; the database is emptied first."""
+    with worlds(database, tmp_path) as fresh:
+        yield fresh
+
+
+@contextmanager
+def worlds(database: Database, tmp_path: Path) -> Iterator[Make]:
+    """A maker of fresh worlds on one database."""
     # Thousands of commits and files: what a disk does at each is not what is tested here.
     directory = MEMORY / uuid.uuid4().hex if MEMORY.is_dir() else tmp_path
     directory.mkdir(exist_ok=True)
@@ -39,6 +47,16 @@ def make(database: Database, tmp_path: Path) -> Iterator[Make]:
     yield fresh
     database.empty()
     shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def makers(servers: Servers, tmp_path: Path) -> Iterator[list[Make]]:
+    """Makers of fresh worlds, one for each kind of database."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(worlds(stack.enter_context(servers.database(kind, tmp_path)), tmp_path))
+            for kind in DATABASES
+        ]
 
 
 def install_schema(world: World) -> None:
@@ -185,4 +203,21 @@ def test_offline_scripts_do_what_online_runs_do(
             else try_to(world.downgrade, "seed_base", policy)
         )
         outcomes.append((up, middle, down, world.content()))
+    assert outcomes[0] == outcomes[1]
+
+
+@given(history=histories(), before=edits, during=edits, policy=POLICIES)
+def test_engines_agree_on_every_row_and_on_what_they_refuse(
+    makers: list[Make], history: Any, before: list[Edit], during: list[Edit], policy: str
+) -> None:
+    outcomes = []
+    for make in makers:
+        world = make(history)
+        world.upgrade("seed_base")
+        apply_edits(world, before)
+        up = try_to(world.upgrade, "head", policy)
+        seeded = world.typed_content()
+        apply_edits(world, during)
+        down = up and try_to(world.downgrade, "seed_base", policy)
+        outcomes.append((up, seeded, down, world.typed_content()))
     assert outcomes[0] == outcomes[1]

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import sqlalchemy as sa
 from alembic import command
@@ -260,15 +259,17 @@ class World:
         with self.database.engine.begin() as connection:
             yield connection
 
+    def typed_content(self) -> dict[str, list[Any]]:
+        """The seeded tables with Python's values, which every database gives alike."""
+        content = {}
+        with self.database.engine.connect() as connection:
+            columns = {c["name"] for c in sa.inspect(connection).get_columns("nodes")}
+            for table in (GROUPS, NODES, ITEMS):
+                names = [c for c in table.c if c.name in columns or table is not NODES]
+                names = [c for c in names if c.name != "created_at"]
+                content[table.name] = sorted(map(tuple, connection.execute(sa.select(*names))), key=repr)
+        return content
+
     def content(self) -> dict[str, list[Any]]:
         """Every table of the application, whole."""
         return {k: v for k, v in self.database.content().items() if k != "alembic_version"}
-
-
-def live_values(table: sa.Table, row: Mapping[str, Any]) -> dict[str, Any]:
-    """A canonical row as the driver takes it."""
-    values = {}
-    for name, value in row.items():
-        is_id = isinstance(table.c[name].type, sa.Uuid)
-        values[name] = UUID(value) if is_id and isinstance(value, str) else value
-    return values
