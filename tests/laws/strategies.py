@@ -20,12 +20,12 @@ BODIES = st.none() | st.sampled_from(
 def states(draw: Any, *, extra: bool) -> dict[str, dict[str, dict[str, Any]]]:
     """A seed state whose links are whole."""
     groups, nodes, items = {}, {}, {}
-    for name in draw(st.lists(st.sampled_from(GROUP_NAMES), unique=True)):
+    for name in draw(st.lists(st.sampled_from(GROUP_NAMES), unique=True, min_size=1)):
         groups[group_id(name)] = {"name": name, "size": draw(st.none() | st.integers(0, 2))}
     slots = draw(st.permutations(["s1", "s2", "s3", "s4", None, None, None, None]))
     names = sorted(row["name"] for row in groups.values())
-    wanted = st.tuples(st.sampled_from(NODE_NAMES), st.sampled_from(names)) if names else st.nothing()
-    keys = draw(st.lists(wanted, unique=True, max_size=4)) if names else []
+    wanted = st.tuples(st.sampled_from(NODE_NAMES), st.sampled_from(names))
+    keys = draw(st.lists(wanted, unique=True, max_size=4))
     for index, (name, group) in enumerate(keys):
         parent = draw(st.sampled_from([None, *keys[:index]]))
         row = {
@@ -69,4 +69,14 @@ EDITS = (
     "swap slots",
 )  # fmt: skip
 
-edits = st.lists(st.builds(Edit, st.sampled_from(EDITS), st.integers(0, 5), st.integers(0, 5)), max_size=4)
+
+def _edits(kinds: Any, least: int, most: int) -> Any:
+    edit = st.builds(Edit, st.sampled_from(kinds), st.integers(0, 5), st.integers(0, 5))
+    return st.lists(edit, min_size=least, max_size=most)
+
+
+edits = _edits(EDITS, 1, 6)
+"""What users do while the seeds are there."""
+
+arrivals = _edits(("add group", "add group", "add node", "add node", "add item", "edit node"), 0, 8)
+"""What users had before the seeds came: rows that collide with them."""

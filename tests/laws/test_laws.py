@@ -12,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.seeding import ConflictError, SeedError
-from tests.laws.strategies import Edit, edits, histories
+from tests.laws.strategies import Edit, arrivals, edits, histories
 from tests.laws.users import apply_edits
 from tests.laws.world import GROUPS, ITEMS, NODES, World
 from tests.support.databases import DATABASES, Database, Servers
 
 POLICIES = st.sampled_from(["abort", "keep", "overwrite"])
 MEMORY = Path("/dev/shm")
+_NEVER = object()
+Rows = dict[tuple[str, Any], dict[str, Any]]
 Make = Callable[[Any], World]
 
 
@@ -80,7 +82,7 @@ def refusal_of(action: Callable[..., None], *arguments: str) -> SeedError | None
     return None
 
 
-@given(history=histories(), before=edits, policy=POLICIES)
+@given(history=histories(), before=arrivals, policy=POLICIES)
 def test_round_trip_down_after_up_gives_the_database_back(
     make: Make, history: Any, before: list[Edit], policy: str
 ) -> None:
@@ -91,11 +93,12 @@ def test_round_trip_down_after_up_gives_the_database_back(
     if not try_to(world.upgrade, "head", policy):
         assert world.content() == start
         return
+    assert world.dangling() == []
     world.downgrade("seed_base", "abort")
     assert world.content() == start
 
 
-@given(history=histories(), before=edits, policy=POLICIES, stops=st.lists(st.integers(0, 4), max_size=5))
+@given(history=histories(), before=arrivals, policy=POLICIES, stops=st.lists(st.integers(0, 4), max_size=5))
 def test_any_walk_along_the_rail_ends_in_the_database_it_started_from(
     make: Make, history: Any, before: list[Edit], policy: str, stops: list[int]
 ) -> None:
@@ -142,25 +145,35 @@ def _assert_rows_are_the_state(world: World, state: Any) -> None:
         assert live == wanted
 
 
-@given(history=histories(), during=edits, policy=POLICIES)
+@given(history=histories(), at=st.integers(1, 4), during=edits, policy=st.sampled_from(["abort", "keep"]))
 def test_edits_between_up_and_down_survive_or_the_run_refuses(
-    make: Make, history: Any, during: list[Edit], policy: str
+    make: Make, history: Any, at: int, during: list[Edit], policy: str
 ) -> None:
     world = make(history)
-    world.upgrade()
-    seeded = world.content()
+    at = min(at, len(world.states))
+    world.upgrade(world.revision(at))
+    seeded = world.rows()
     apply_edits(world, during)
-    edited = world.content()
-    if not try_to(world.downgrade, "seed_base", policy):
-        assert world.content() == edited
-        return
-    if policy == "overwrite":
-        return
-    after = world.content()
-    for table, rows in edited.items():
-        for row in rows:
-            if row not in seeded.get(table, []):
-                assert row in after[table], (table, row)
+    edited = world.rows()
+    notes = world.content().get("notes")
+    for go, target in ((world.upgrade, "head"), (world.downgrade, "seed_base")):
+        before = world.content()
+        if not try_to(go, target, policy):
+            assert world.content() == before
+            return
+        assert world.content().get("notes") == notes
+        assert world.dangling() == []
+        assert_edits_survive(seeded, edited, world.rows())
+
+
+def assert_edits_survive(seeded: Rows, edited: Rows, after: Rows) -> None:
+    """Cells that users set, and rows that they added, are as they left them."""
+    for key, row in edited.items():
+        mine = {name for name, value in row.items() if seeded.get(key, {}).get(name, _NEVER) != value}
+        if mine:
+            assert key in after, f"{key} was deleted in spite of {mine}"
+            for name in mine & set(after[key]):
+                assert after[key][name] == row[name], (key, name)
 
 
 @given(history=histories(), during=edits, policy=st.sampled_from(["keep", "overwrite"]))
@@ -178,7 +191,7 @@ def test_keep_and_overwrite_never_refuse_what_no_constraint_forbids(
             return
 
 
-@given(history=histories(), before=edits, during=edits, policy=POLICIES)
+@given(history=histories(), before=arrivals, during=edits, policy=POLICIES)
 def test_offline_scripts_do_what_online_runs_do(
     make: Make, history: Any, before: list[Edit], during: list[Edit], policy: str
 ) -> None:
@@ -206,7 +219,7 @@ def test_offline_scripts_do_what_online_runs_do(
     assert outcomes[0] == outcomes[1]
 
 
-@given(history=histories(), before=edits, during=edits, policy=POLICIES)
+@given(history=histories(), before=arrivals, during=edits, policy=POLICIES)
 def test_engines_agree_on_every_row_and_on_what_they_refuse(
     makers: list[Make], history: Any, before: list[Edit], during: list[Edit], policy: str
 ) -> None:

@@ -259,6 +259,21 @@ class World:
         with self.database.engine.begin() as connection:
             yield connection
 
+    def rows(self) -> dict[tuple[str, Any], dict[str, Any]]:
+        """Every row of the seeded tables by table and id."""
+        found = {}
+        with self.database.engine.connect() as connection:
+            for table in (GROUPS, NODES, ITEMS):
+                there = {c["name"] for c in sa.inspect(connection).get_columns(table.name)}
+                names = [c for c in table.c if c.name in there and c.name != "created_at"]
+                for row in connection.execute(sa.select(*names)).mappings():
+                    found[table.name, row["id"]] = dict(row)
+        return found
+
+    def dangling(self) -> list[Any]:
+        """Links that lead nowhere; PostgreSQL never has any."""
+        return self.database.rows("PRAGMA foreign_key_check") if self.database.kind == "sqlite" else []
+
     def typed_content(self) -> dict[str, list[Any]]:
         """The seeded tables with Python's values, which every database gives alike."""
         content = {}
