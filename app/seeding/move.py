@@ -13,15 +13,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable, DropTable
 
 from app.seeding import program
-from app.seeding.changes import Row
 from app.seeding.conflicts import Conflict, read_conflicts
 from app.seeding.dialects import SeedDialect, dialect_named
 from app.seeding.errors import ConflictError, SeedError
-from app.seeding.identity import canonical_json
 from app.seeding.ledger import seed_ledger, seed_state
 from app.seeding.live import Live, read_live
 from app.seeding.program import Plan, Policy, Statement
 from app.seeding.rail import SEED_BASE, Rail
+from app.seeding.rownames import RowNames
 from app.seeding.stage import StagedTable, load_changes, load_revivals, staged_table
 from app.seeding.tables import FrozenTable, in_foreign_key_order
 
@@ -196,7 +195,9 @@ class _Runner:
 
     def _guard(self) -> None:
         if self.connection is not None:
-            found, total = read_conflicts(self.connection, _RowNames(self.move))
+            move = self.move
+            names = RowNames(move.rail, (move.source, move.target), move.tables)
+            found, total = read_conflicts(self.connection, names)
             if total and self.move.policy is Policy.ABORT:
                 raise ConflictError(found, total)
             if total:
@@ -314,38 +315,3 @@ _guard_table = sa.Table(
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
 )
-
-
-class _RowNames:
-    """Natural keys for a report, read from the change files when the first is asked for."""
-
-    def __init__(self, move: Move) -> None:
-        self.move = move
-        self.states: list[dict[str, dict[str, dict[str, Any]]]] = []
-
-    def __call__(self, table: str, id_: str) -> str:
-        if not self.states:
-            rail = self.move.rail
-            self.states = [rail.state_at(self.move.source), rail.state_at(self.move.target)]
-        tables = {one.name: one for one in self.move.tables}
-        return f"({', '.join(self._key(tables, table, id_))})"
-
-    def _key(self, tables: Mapping[str, FrozenTable], table: str, id_: str) -> list[str]:
-        row = self._row(table, id_)
-        if row is None or table not in tables:
-            return [id_]
-        parts: list[str] = []
-        for name in tables[table].key:
-            parent = tables[table].foreign_keys.get(name)
-            if parent:
-                parts += self._key(tables, parent.table, row[name])
-            else:
-                parts.append(row[name] if isinstance(row[name], str) else canonical_json(row[name]))
-        return parts
-
-    def _row(self, table: str, id_: str) -> Row | None:
-        for state in self.states:
-            row = state.get(table, {}).get(id_)
-            if row is not None:
-                return row
-        return None

@@ -11,8 +11,9 @@ from pydantic import BaseModel
 from app.features.simulations.models import Simulation
 from app.features.simulations.seed import simulation_seed_id
 from app.seeding import DocumentError, SeedCatalog, SeedRow, SeedSet, SeedTable, SetupError
-from app.seeding.documents import DEPTH_LIMIT, KEY_BYTES_LIMIT, read_rows
+from app.seeding.documents import KEY_BYTES_LIMIT, read_rows
 from app.seeding.errors import FAULT_LIMIT
+from app.seeding.sources import DEPTH_LIMIT
 from app.seeding.types import parse_timestamp
 from tests.support.documents import START, Documents, artifact, machine, parent, simulation
 
