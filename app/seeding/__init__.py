@@ -4,10 +4,9 @@ It knows nothing of the application's features. An application declares its seed
 its `env.py` passes `configure_options()` to Alembic and calls `attach()` and `lock()`.
 """
 
+from app.seeding.conflicts import ConflictError
 from app.seeding.errors import (
     ChangeFileError,
-    ConflictError,
-    DocumentError,
     LockTimeout,
     OptionError,
     RailError,
@@ -15,6 +14,7 @@ from app.seeding.errors import (
     SetupError,
     StateError,
 )
+from app.seeding.faults import DocumentError
 from app.seeding.identity import seed_id
 from app.seeding.options import RunOptions
 from app.seeding.plugin import attach, configure_options, lock

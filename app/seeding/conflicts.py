@@ -1,13 +1,13 @@
 """Conflicts between the seed and live rows: read back from a move, and put into words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.seeding.errors import FAULT_LIMIT
+from app.seeding.errors import FAULT_LIMIT, SeedError
 from app.seeding.program import conflicts
 
 
@@ -55,6 +55,29 @@ class Conflict:
                 return f"referenced: {where} would be deleted, but {rows} of {self.wanted} {verb} at it"
             case _:
                 return f"unlinked: {where}: {self.column} leads to a row that is gone (id {self.wanted})"
+
+
+class ConflictError(SeedError):
+    """Live rows differ from what the seed expects; holds the conflicts listed and the total."""
+
+    def __init__(self, conflicts: Sequence[Conflict], total: int) -> None:
+        self.conflicts, self.total = tuple(conflicts), total
+        lines = [
+            f"the database differs from what the seed expects: {total}"
+            f" conflict{'s' * (total > 1)}; nothing was written",
+            "  somebody edited, added, deleted or linked to these rows, and the seed will not undo that:",
+            *(f"  - {conflict}" for conflict in self.conflicts),
+        ]
+        if total > len(self.conflicts):
+            lines.append(f"  … and {total - len(self.conflicts)} more")
+        lines += [
+            "  make the rows and the seed agree, then run the same command again; or choose another policy:",
+            "    -x seed_conflict=keep       the rows stay as they are, and the ledger remembers it",
+            "    -x seed_conflict=overwrite  the seed's values win, and the ledger keeps what was there;"
+            " rows that others point at stay",
+            "    -x seed_conflict=abort      nothing is written, as now",
+        ]
+        super().__init__("\n".join(lines))
 
 
 def read_conflicts(connection: Connection, name_row: Callable[[str, str], str]) -> tuple[list[Conflict], int]:

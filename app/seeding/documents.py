@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from app.seeding.errors import DocumentError, SetupError
-from app.seeding.faults import Fault, explain
+from app.seeding.errors import SetupError
+from app.seeding.faults import DocumentError, Fault, explain
 from app.seeding.identity import seed_id_of
 from app.seeding.integrity import Lost, Placed, Rows, check_links, check_unique
 from app.seeding.sets import SeedCatalog, SeedRow, SeedSet

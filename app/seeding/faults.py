@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from app.seeding.errors import FAULT_LIMIT, SeedError
+
 Path = tuple[str | int, ...]
 """Where a value stands in a document: keys and indexes from the root."""
 
@@ -234,3 +236,17 @@ def _after_comma(text: str, position: int) -> int:
 def _skip_space(text: str, position: int) -> int:
     match = _SPACE.match(text, position)
     return match.end() if match else position
+
+
+class DocumentError(SeedError):
+    """Seed documents have faults; holds all of them, lists them up to a limit."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        files = ", ".join(dict.fromkeys(fault.file for fault in self.faults))
+        count = len(self.faults)
+        lines = [f"{count} fault{'s' * (count > 1)} in {files}; nothing was written"]
+        lines += [f"  {fault}" for fault in self.faults[:FAULT_LIMIT]]
+        if count > FAULT_LIMIT:
+            lines.append(f"  … and {count - FAULT_LIMIT} more")
+        super().__init__("\n".join(lines))

@@ -13,9 +13,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable, DropTable
 
 from app.seeding import program
-from app.seeding.conflicts import Conflict, read_conflicts
+from app.seeding.conflicts import Conflict, ConflictError, read_conflicts
 from app.seeding.dialects import SeedDialect, dialect_named
-from app.seeding.errors import ConflictError, SeedError
+from app.seeding.errors import SeedError
 from app.seeding.ledger import seed_ledger, seed_state
 from app.seeding.live import Live, read_live
 from app.seeding.program import Plan, Policy, Statement

@@ -18,6 +18,7 @@ class RowNames:
         self.states: list[dict[str, dict[str, dict[str, Any]]]] = []
 
     def __call__(self, table: str, id_: str) -> str:
+        """A seed row's natural key in parentheses, or its id where no document knows it."""
         if not self.states:
             self.states = [self.rail.state_at(revision) for revision in self.revisions]
         return f"({', '.join(self._key(table, id_))})"

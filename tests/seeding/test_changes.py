@@ -234,3 +234,53 @@ def test_the_net_of_long_runs_is_streamed() -> None:
 
     changes = net([run(0), run(10**6)])
     assert [next(changes).id for _ in range(3)] == ["000000000000", "000000000001", "000000000002"]
+
+
+# -- released rows ---------------------------------------------------------------------------------
+
+ROW = {"name": "a", "size": 1}
+
+
+def _released(revision: str, row: dict[str, Any]) -> Change:
+    return Change("groups", "1", row, None, revision).release()
+
+
+def _inserted(revision: str, row: dict[str, Any]) -> Change:
+    return Change("groups", "1", None, row, revision)
+
+
+def _sized(revision: str, old: int, new: int) -> Change:
+    return Change("groups", "1", {"size": old}, {"size": new}, revision, {"size": revision})
+
+
+def test_a_release_does_nothing_to_the_live_row_and_takes_it_out_of_the_state() -> None:
+    (change,) = net([[_released("r2", ROW)]])
+    assert (change.kind, change.gone) == ("release", True)
+    assert change.inverse().kind == "release"
+
+
+def test_an_insert_and_a_release_insert_on_the_way_up_and_delete_on_the_way_down() -> None:
+    (change,) = net([[_inserted("r1", ROW)], [_sized("r2", 1, 2)], [_released("r3", {**ROW, "size": 2})]])
+    assert (change.kind, change.new, change.gone) == ("insert", {**ROW, "size": 2}, True)
+    assert (change.inverse().kind, change.inverse().old) == ("delete", {**ROW, "size": 2})
+
+
+def test_an_update_before_a_release_still_happens() -> None:
+    (change,) = net([[_sized("r2", 1, 2)], [_released("r3", {**ROW, "size": 2})]])
+    assert (change.kind, change.gone) == ("update", True)
+    assert (change.old, change.new) == (ROW, {**ROW, "size": 2})
+    assert dict(change.revisions) == {"size": "r2"}
+
+
+def test_a_released_row_that_comes_back_is_updated_from_where_it_was() -> None:
+    (change,) = net([[_released("r2", ROW)], [_inserted("r3", {**ROW, "size": 5})]])
+    assert (change.kind, change.old, change.new) == ("update", {"size": 1}, {"size": 5})
+    assert not change.gone
+    assert list(net([[_released("r2", ROW)], [_inserted("r3", ROW)]])) == []
+
+
+def test_a_row_that_was_inserted_released_and_brought_back_is_one_insert() -> None:
+    runs = [[_inserted("r1", ROW)], [_released("r2", ROW)], [_inserted("r3", {**ROW, "size": 5})]]
+    (change,) = net(runs)
+    assert (change.kind, change.new, change.revision) == ("insert", {**ROW, "size": 5}, "r1")
+    assert not change.gone
