@@ -138,8 +138,9 @@ class SeedRun:
         """The seed state of every seed set: as recorded, or as assumed for a script."""
         names = self._sets(source, target)
         if self.context.as_sql or self.context.connection is None:
-            # A script goes to a database of this run's environment, whose sets are those it allows.
-            return {name: _SetState(source) for name in names if self._allows(name)}
+            # A script goes to a database of this run's environment: down, only sets that it allows are there.
+            up = self.rail.position(source) < self.rail.position(target)
+            return {name: _SetState(source) for name in names if up or self._allows(name)}
         recorded = {name: _SetState(SEED_BASE) for name in names}
         for row in self.context.connection.execute(sa.select(seed_state)):
             recorded[row.seed_set] = _SetState(row.revision, row.status == _LEFT_OUT)
@@ -194,10 +195,11 @@ class SeedRun:
             "seed set %s is left out in %s; -x seed_sets=all brings it in",
             name, self.options.environment,
         )  # fmt: skip
-        if self.context.connection is not None and not state.left_out:
+        # A script cannot know how far a set got that was left out before.
+        if not state.left_out and (not self.context.as_sql or state.revision == SEED_BASE):
             sha256 = self.rail.sha256_of(state.revision)
             for statement in record([name], state.revision, sha256, status=_LEFT_OUT):
-                self.context.connection.execute(statement.sql)
+                self.context.execute(statement.sql)
 
     def _report(self, moved: Counter[tuple[str, str]], target: str) -> None:
         if self.context.as_sql:
