@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from app.core.config import ROOT, Settings, get_settings
 from app.core.database import UTCDateTime, connected, new_engine
 from app.core.errors import AppError, DatabaseUnavailable, shown_url
-from app.seeding import SEED_BASE, LockTimeout, RunOptions, SeedError
+from app.seeding import SEED_BASE, Deadlock, LockTimeout, RunOptions, SeedError
 
 
 def alembic_config(options: Mapping[str, str | None] | None = None) -> Config:
@@ -88,6 +88,10 @@ def reported(config: Config) -> Iterator[None]:
         raise SystemExit(1) from None
 
 
+_LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
+"""PostgreSQL's names for a table lock that was not had in time, and for a run that lost a deadlock."""
+
+
 @contextmanager
 def _named_failures() -> Iterator[None]:
     """A lost connection or a lock that was not had in time, by their names."""
@@ -95,8 +99,11 @@ def _named_failures() -> Iterator[None]:
         yield
     except OperationalError as error:
         settings = get_settings()
-        if "database is locked" in str(error.orig):
+        state = getattr(error.orig, "sqlstate", None)
+        if "database is locked" in str(error.orig) or state == _LOCK_NOT_AVAILABLE:
             raise LockTimeout(settings.lock_timeout) from None
+        if state == _DEADLOCK:
+            raise Deadlock from None
         if error.connection_invalidated:
             raise DatabaseUnavailable(settings.url(), error.orig or error) from None
         raise

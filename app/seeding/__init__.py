@@ -7,6 +7,7 @@ its `env.py` passes `configure_options()` to Alembic and calls `attach()` and `l
 from app.seeding.conflicts import ConflictError
 from app.seeding.errors import (
     ChangeFileError,
+    Deadlock,
     LockTimeout,
     OptionError,
     RailError,
@@ -28,6 +29,7 @@ __all__ = [
     "SEED_BASE",
     "ChangeFileError",
     "ConflictError",
+    "Deadlock",
     "DocumentError",
     "LockTimeout",
     "OptionError",

@@ -40,6 +40,17 @@ class LockTimeout(SeedError):
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         super().__init__(
-            f"another migration run holds the lock; gave up after {seconds:g} s, nothing was written\n"
+            "another migration run, or a transaction that wrote to these tables, holds the lock;"
+            f" gave up after {seconds:g} s, nothing was written\n"
             "  wait for it to end and run the same command again, or raise the lock timeout"
+        )
+
+
+class Deadlock(SeedError):
+    """The run and somebody's transaction waited for each other, and the database ended the run."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the run and another transaction waited for each other, and the database ended the run;"
+            " nothing was written\n  run the same command again"
         )
