@@ -13,7 +13,7 @@ from tests.support.project import Project
 COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 # The quick profile is the same every time, and does not shrink: that takes minutes of migrations.
 settings.register_profile(
-    "quick", max_examples=15, derandomize=True, phases=[Phase.explicit, Phase.generate], **COMMON
+    "quick", max_examples=8, derandomize=True, phases=[Phase.explicit, Phase.generate], **COMMON
 )
 settings.register_profile("search", max_examples=150, phases=[Phase.explicit, Phase.generate], **COMMON)
 settings.register_profile("long", max_examples=2_000, **COMMON)
