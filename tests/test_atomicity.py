@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support.databases import Database
-from tests.support.project import HEAD, Project
+from tests.support.project import HEAD, Project, kill
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 KILLS = 200 if LONG else 4
@@ -51,19 +51,11 @@ def settle(database: Database) -> None:
 
 def kill_after(project: Project, seconds: float, *arguments: str) -> None:
     """Start a command in a process group of its own, and kill all of it after some time."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "alembic", *arguments],
-        cwd=project.root,
-        env=project.env(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    process = project.start("alembic", *arguments)
     try:
-        process.wait(seconds)
+        process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        kill(process)
     settle(project.database)
 
 

@@ -205,7 +205,7 @@ def told(outcome: Outcome, expected: str) -> bool:
 
 def test_every_kind_of_bad_document_is_one_clear_error_and_writes_nothing(sqlite_project: Project) -> None:
     project = sqlite_project
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     before, files = project.database.content(ledger=True, volatile=True), project.versions()
     outcomes = batch(project, "revision", "--autogenerate", "-m", "bad")
     assert {name: o.text for name, o in outcomes.items() if not told(o, CASES[name][1])} == {}
@@ -214,7 +214,7 @@ def test_every_kind_of_bad_document_is_one_clear_error_and_writes_nothing(sqlite
 
 
 def test_every_fault_of_both_documents_is_in_one_report_on_each_database(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     before, files = project.database.content(ledger=True, volatile=True), project.versions()
     names = ["wrong type", "unknown enum value", "unknown machine", "unknown key", "duplicate natural key"]
     for name in names:
@@ -231,7 +231,7 @@ def test_every_fault_of_both_documents_is_in_one_report_on_each_database(project
 
 def test_a_report_can_be_printed_where_only_ascii_can(sqlite_project: Project) -> None:
     project = sqlite_project
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     project.edit("simulations", lambda all_: all_[0].update({"ключ": 1, "status": "é\u2028😀"}))
     environment = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
     outcome = project.alembic_fails("check", **environment)

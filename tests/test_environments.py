@@ -109,7 +109,7 @@ def test_a_rollback_by_one_revision_knows_that_a_set_was_left_out(production: Pr
 
 
 def test_a_catalog_loaded_before_the_database_became_production_stays_as_it_is(project: Project) -> None:
-    project.alembic("upgrade", "seed_0002")
+    project.start_at("seed_0002")
     loaded = {name: project.database.content()[name] for name in ("simulations", "artifacts")}
     project.environment.update(PRODUCTION)
 
@@ -125,7 +125,7 @@ def test_a_catalog_loaded_before_the_database_became_production_stays_as_it_is(p
 
 
 def test_a_catalog_that_stayed_behind_catches_up_when_it_is_asked_for(project: Project) -> None:
-    project.alembic("upgrade", "seed_0002")
+    project.start_at("seed_0002")
     project.alembic("upgrade", "head", **PRODUCTION)
     project.alembic("-x", "seed_sets=all", "upgrade", "head", **PRODUCTION)
     assert states(project) == {"machines": (HEAD, "applied"), "simulations": (HEAD, "applied")}
@@ -226,7 +226,7 @@ UNKNOWN = {
 @pytest.mark.parametrize("way", UNKNOWN)
 def test_an_unknown_set_is_refused_with_the_ones_there_are(sqlite_project: Project, way: str) -> None:
     project = sqlite_project
-    project.alembic("upgrade", "seed_0001")
+    project.start_at("seed_0001")
     before = project.database.content(ledger=True)
     arguments, environment = UNKNOWN[way]
     outcome = project.run(*arguments, **environment)

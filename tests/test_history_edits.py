@@ -21,7 +21,7 @@ def there(project: Project, case: str = LEAF) -> int:
 
 
 def test_a_row_that_left_the_document_is_deleted_with_its_children_and_comes_back(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     before = project.database.content()
     take_out(project)
     project.alembic("upgrade", "head")
@@ -31,7 +31,7 @@ def test_a_row_that_left_the_document_is_deleted_with_its_children_and_comes_bac
 
 
 def test_a_released_row_stays_and_is_nobodys_but_the_users(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     before = project.database.content()
     take_out(project, "-x", "seed_removed=release")
     released = (project.root / "migrations/seeds/seed_0004.jsonl").read_text()
@@ -62,13 +62,13 @@ def test_a_fresh_install_has_a_released_row_as_a_stepwise_one_does(project: Proj
 
 
 def take_out_on(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     take_out(project, "-x", "seed_removed=release")
     project.alembic("downgrade", "seed_base")
 
 
 def test_a_released_row_that_returns_to_the_document_is_updated_in_place(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     simulation = find(project.read("simulations"))
     take_out(project, "-x", "seed_removed=release")
     project.alembic("upgrade", "head")
@@ -84,7 +84,7 @@ def test_a_released_row_that_returns_to_the_document_is_updated_in_place(project
 
 
 def test_a_renamed_row_is_another_row_and_users_rows_on_the_old_one_stop_it(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     project.edit("simulations", lambda all_: find(all_).update(caseName="renamed"))
     project.alembic("revision", "--autogenerate", "-m", "rename")
     identity = project.database.scalar("SELECT id FROM simulations WHERE case_name = :c", c=LEAF)
@@ -106,7 +106,7 @@ def test_a_renamed_row_is_another_row_and_users_rows_on_the_old_one_stop_it(proj
 
 
 def test_a_row_moves_to_another_machine(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     before = project.database.content()
     project.edit("simulations", lambda all_: find(all_).update(machine={"name": "lumi"}))
     project.alembic("revision", "--autogenerate", "-m", "move")

@@ -1,11 +1,7 @@
 """Law 8 with the real commands: of two runs one works and the other waits; a wait ends, and says how."""
 
 import contextlib
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,34 +13,9 @@ import sqlalchemy as sa
 
 from app.seeding.dialects.postgresql import ADVISORY_LOCK
 from tests.support.databases import Database, Servers
-from tests.support.project import HEAD, Outcome, Project
+from tests.support.project import HEAD, Outcome, Project, end, kill
 
 INSERTED = "seeds at seed_0003: machines: 22 inserted"
-
-
-def start(project: Project, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-    """`alembic …` in the background, in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "alembic", *arguments],
-        cwd=project.root,
-        env=project.env(**environment),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def end(process: "subprocess.Popen[str]") -> Outcome:
-    """What a process in the background did."""
-    out, err = process.communicate(timeout=90)
-    return Outcome(process.returncode, out, err)
-
-
-def kill(process: "subprocess.Popen[str]") -> None:
-    """`kill -9` a process with all that it started."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=30)
 
 
 def until(true: Callable[[], Any], seconds: float = 30) -> None:
@@ -95,7 +66,7 @@ def assert_timed_out(outcome: Outcome, seconds: str) -> None:
 
 
 def test_of_two_runs_at_once_one_seeds_and_the_other_finds_nothing_to_do(project: Project) -> None:
-    runs = [start(project, "upgrade", "head") for _ in range(2)]
+    runs = [project.start("alembic", "upgrade", "head") for _ in range(2)]
     outcomes = [end(run) for run in runs]
     assert [outcome.code for outcome in outcomes] == [0, 0], outcomes
     assert sum(INSERTED in outcome.err for outcome in outcomes) == 1, outcomes
@@ -108,7 +79,7 @@ def test_of_two_runs_at_once_one_seeds_and_the_other_finds_nothing_to_do(project
 
 def test_runs_that_wait_for_the_same_lock_take_turns(project: Project) -> None:
     with lock_held(project.database):
-        runs = [start(project, "upgrade", "head") for _ in range(3)]
+        runs = [project.start("alembic", "upgrade", "head") for _ in range(3)]
         if project.database.kind == "postgresql":
             until(lambda: waiting(project.database) == 3)
         else:
@@ -121,8 +92,8 @@ def test_runs_that_wait_for_the_same_lock_take_turns(project: Project) -> None:
 
 
 def test_of_two_rollbacks_at_once_one_deletes_and_the_other_finds_nothing_to_do(project: Project) -> None:
-    project.alembic("upgrade", "head")
-    runs = [start(project, "downgrade", "seed_base") for _ in range(2)]
+    project.start_at("head")
+    runs = [project.start("alembic", "downgrade", "seed_base") for _ in range(2)]
     outcomes = [end(run) for run in runs]
     assert [outcome.code for outcome in outcomes] == [0, 0], outcomes
     assert sum("machines: 22 deleted" in outcome.err for outcome in outcomes) == 1, outcomes
@@ -138,7 +109,7 @@ def test_a_run_that_does_not_get_the_lock_in_time_says_so_and_writes_nothing(pro
 
 
 def test_a_rollback_that_does_not_get_the_lock_in_time_writes_nothing(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     before = project.database.content(ledger=True)
     with lock_held(project.database):
         outcome = project.run("alembic", "downgrade", "seed_base", APP_LOCK_TIMEOUT="0.5")
@@ -151,7 +122,7 @@ def test_a_killed_run_leaves_no_lock_behind(project: Project) -> None:
     text, arrived = revision.read_text(), project.root / "arrived"
     stuck = f"    import pathlib, time\n    pathlib.Path({str(arrived)!r}).touch()\n    time.sleep(300)\n"
     revision.write_text(text.replace("\n\n\ndef downgrade", f"\n{stuck}\n\ndef downgrade"))
-    holder = start(project, "upgrade", "head")
+    holder = project.start("alembic", "upgrade", "head")
     try:
         until(arrived.exists)
         assert_timed_out(project.run("alembic", "upgrade", "head", APP_LOCK_TIMEOUT="0.3"), "0.3")
@@ -163,7 +134,7 @@ def test_a_killed_run_leaves_no_lock_behind(project: Project) -> None:
 
 
 def test_a_run_waits_for_a_user_s_open_transaction_and_then_gives_up(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     before = project.database.content(ledger=True)
     edit = "UPDATE machines SET site = 'Kajaani' WHERE name = 'lumi'"
     with open_transaction(project.database, edit) as user:
@@ -175,7 +146,7 @@ def test_a_run_waits_for_a_user_s_open_transaction_and_then_gives_up(project: Pr
 
 
 def test_a_schema_step_waits_for_a_user_s_open_transaction_and_then_gives_up(project: Project) -> None:
-    project.alembic("upgrade", "0001")
+    project.start_at("0001")
     before = project.database.content()
     add = (
         "INSERT INTO machines (id, name, site, architecture, scheduler)"
@@ -190,10 +161,10 @@ def test_a_schema_step_waits_for_a_user_s_open_transaction_and_then_gives_up(pro
 
 
 def test_an_edit_that_is_committed_while_a_run_waits_is_seen_by_it(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     edit = "UPDATE machines SET site = 'Kajaani' WHERE name = 'lumi'"
     with open_transaction(project.database, edit) as user:
-        run = start(project, "downgrade", "seed_base", APP_LOCK_TIMEOUT="60")
+        run = project.start("alembic", "downgrade", "seed_base", APP_LOCK_TIMEOUT="60")
         if project.database.kind == "postgresql":
             until(lambda: waiting(project.database) == 1)
         else:
@@ -213,7 +184,7 @@ def test_a_deadlock_with_a_user_ends_one_of_the_two_with_a_message(servers: Serv
         before = database.content(ledger=True)
         edit = "UPDATE machines SET site = 'Kajaani' WHERE name = 'lumi'"
         with open_transaction(database, edit) as user:
-            run = start(project, "downgrade", "seed_base", APP_LOCK_TIMEOUT="30")
+            run = project.start("alembic", "downgrade", "seed_base", APP_LOCK_TIMEOUT="30")
             until(lambda: waiting(database) == 1)
             # The run has locked the artifacts by now, and waits for the machines.
             with contextlib.suppress(sa.exc.OperationalError):
@@ -230,7 +201,7 @@ def test_a_deadlock_with_a_user_ends_one_of_the_two_with_a_message(servers: Serv
 def test_an_open_reader_does_not_make_a_run_hang_or_write_half(
     project: Project, command: tuple[str, str]
 ) -> None:
-    project.alembic("upgrade", "seed_0002")
+    project.start_at("seed_0002")
     before = project.database.content(ledger=True)
     with open_transaction(project.database, "SELECT count(*) FROM machines"):
         outcome = project.run("alembic", *command, APP_LOCK_TIMEOUT="0.5")

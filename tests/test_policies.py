@@ -1,6 +1,7 @@
 """What a run does with rows that people made, edited, deleted or linked to: abort, keep, overwrite."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -43,13 +44,25 @@ def add_machine(project: Project, name: str = "lumi", id_: str = OWN) -> None:
     )
 
 
-def add_artifact(project: Project, case: str = LUMI) -> None:
+def add_artifact(project: Project, case: str = LUMI, id_: str = OWN) -> None:
     project.database.execute(
         "INSERT INTO artifacts (id, simulation_id, kind, uri)"
-        " SELECT :id, id, 'output', '/users/own' FROM simulations WHERE case_name = :case",
-        id=OWN,
+        " SELECT :id, id, 'output', :uri FROM simulations WHERE case_name = :case",
+        id=id_,
+        uri=f"/users/{id_}",
         case=case,
     )
+
+
+def rolled_back(project: Project, choice: str, said: str) -> bool:
+    """Whether a rollback went through, which it does but under `abort`; it says what it met either way."""
+    before = everything(project)
+    outcome = project.run("alembic", *policy(choice, *DOWN))
+    assert said in outcome.err
+    assert outcome.code == (choice == "abort"), outcome.text
+    if choice == "abort":
+        assert everything(project) == before
+    return choice != "abort"
 
 
 def site(project: Project) -> str:
@@ -60,7 +73,7 @@ def site(project: Project) -> str:
 
 
 def test_keep_adopts_a_machine_of_other_values_as_it_is(project: Project) -> None:
-    project.alembic("upgrade", "0002")
+    project.start_at("0002")
     add_machine(project)
     before = rows(project)
     outcome = project.alembic(*policy("keep", "upgrade", "head"))
@@ -76,7 +89,7 @@ def test_keep_adopts_a_machine_of_other_values_as_it_is(project: Project) -> Non
 
 
 def test_overwrite_gives_a_machine_the_seed_s_values_and_the_rollback_its_own(project: Project) -> None:
-    project.alembic("upgrade", "0002")
+    project.start_at("0002")
     add_machine(project)
     before = rows(project)
     outcome = project.alembic(*policy("overwrite", "upgrade", "head"))
@@ -92,7 +105,7 @@ def test_overwrite_gives_a_machine_the_seed_s_values_and_the_rollback_its_own(pr
 @pytest.mark.parametrize("choice", SETTLING)
 def test_after_a_settled_upgrade_the_next_one_writes_nothing(sqlite_project: Project, choice: str) -> None:
     project = sqlite_project
-    project.alembic("upgrade", "0002")
+    project.start_at("0002")
     add_machine(project)
     project.alembic(*policy(choice, "upgrade", "head"))
     settled = everything(project)
@@ -101,7 +114,7 @@ def test_after_a_settled_upgrade_the_next_one_writes_nothing(sqlite_project: Pro
 
 
 def test_abort_lists_every_conflict_and_what_may_be_done(project: Project) -> None:
-    project.alembic("upgrade", "0002")
+    project.start_at("0002")
     add_machine(project, "lumi")
     add_machine(project, "aurora", OWN[:-1] + "2")
     before = everything(project)
@@ -122,7 +135,7 @@ def test_abort_lists_every_conflict_and_what_may_be_done(project: Project) -> No
 
 def test_abort_counts_what_it_does_not_list(sqlite_project: Project) -> None:
     project = sqlite_project
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     changed = project.database.execute("UPDATE simulations SET campaign = 'ours'")
     assert changed == 98
     before = everything(project)
@@ -154,7 +167,7 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 def test_a_policy_may_be_given_in_several_ways(sqlite_project: Project, way: str, choice: str) -> None:
     project = sqlite_project
-    project.alembic("upgrade", "0002")
+    project.start_at("0002")
     add_machine(project)
     arguments, environment = WAYS[way]
     outcome = project.run(
@@ -168,7 +181,7 @@ def test_a_policy_may_be_given_in_several_ways(sqlite_project: Project, way: str
 @pytest.mark.parametrize("choice", POLICIES)
 def test_the_rollback_script_takes_a_policy_too(sqlite_project: Project, choice: str) -> None:
     project = sqlite_project
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     project.database.execute("UPDATE machines SET site = 'Kajaani' WHERE name = 'lumi'")
     outcome = project.run("app.scripts.db.rollback_seed", "--conflict", choice, APP_SEED_CONFLICT="keep")
     assert outcome.code == (choice == "abort"), outcome.text
@@ -187,7 +200,7 @@ UNKNOWN = {
 @pytest.mark.parametrize("way", UNKNOWN)
 def test_an_unknown_policy_is_refused_with_those_there_are(sqlite_project: Project, way: str) -> None:
     project = sqlite_project
-    project.alembic("upgrade", "seed_0002")
+    project.start_at("seed_0002")
     before = everything(project)
     arguments, environment = UNKNOWN[way]
     outcome = project.run(*arguments, **environment)
@@ -203,24 +216,32 @@ def test_an_unknown_policy_is_refused_with_those_there_are(sqlite_project: Proje
 
 @pytest.mark.parametrize("choice", POLICIES)
 def test_a_rollback_never_cascades_a_user_s_artifact_away(project: Project, choice: str) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     add_artifact(project)
-    before = everything(project)
-    outcome = project.run("alembic", *policy(choice, *DOWN))
     referenced = f"referenced: simulations ({LUMI}, lumi, 2020-01-01T00:00:00Z) would be deleted"
-    assert f"{referenced}, but 1 row of artifacts.simulation_id points at it" in outcome.err
-    if choice == "abort":
-        assert outcome.code == 1
-        assert everything(project) == before
+    if not rolled_back(project, choice, f"{referenced}, but 1 row of artifacts.simulation_id points at it"):
         return
-    assert outcome.code == 0, outcome.text
     assert [count(project, name) for name in ("machines", "simulations", "artifacts")] == [1, 1, 1]
     assert count(project, "artifacts", "id = :id", id=OWN) == 1
 
 
+def test_the_rows_that_point_at_one_are_named_up_to_three(project: Project) -> None:
+    project.start_at("head")
+    own = [f"{n}a5e7f10000040008000000000000001" for n in range(1, 6)]
+    for id_ in own[:3]:
+        add_artifact(project, id_=id_)
+    named = [str(UUID(id_)) if project.database.kind == "postgresql" else id_ for id_ in own]
+    err = project.alembic_fails(*DOWN).err
+    assert f"3 rows of artifacts.simulation_id point at it (id {', '.join(named[:3])})" in err
+    for id_ in own[3:]:
+        add_artifact(project, id_=id_)
+    err = project.alembic_fails(*DOWN).err
+    assert f"5 rows of artifacts.simulation_id point at it (id {', '.join(named[:3])}, …)" in err
+
+
 @pytest.mark.parametrize("choice", POLICIES)
 def test_an_upgrade_never_cascades_a_user_s_artifact_away(project: Project, choice: str) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     add_artifact(project)
     project.edit("simulations", lambda all_: all_.remove(next(s for s in all_ if s["caseName"] == LUMI)))
     project.alembic("revision", "--autogenerate", "-m", "take one out")
@@ -239,7 +260,7 @@ def test_an_upgrade_never_cascades_a_user_s_artifact_away(project: Project, choi
 def test_an_operator_s_own_table_protects_its_rows_whatever_its_key_says(
     project: Project, choice: str
 ) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     uuid = "UUID" if project.database.kind == "postgresql" else "CHAR(32)"
     project.database.execute(
         f"CREATE TABLE reviews (simulation {uuid} REFERENCES simulations (id) ON DELETE CASCADE, text TEXT)"
@@ -265,7 +286,7 @@ def test_an_operator_s_own_table_protects_its_rows_whatever_its_key_says(
 def test_an_edit_of_a_column_that_the_seed_changes_survives_the_way_up_and_down(
     project: Project, choice: str
 ) -> None:
-    project.alembic("upgrade", "seed_0002")
+    project.start_at("seed_0002")
     project.database.execute("UPDATE simulations SET status = 'failed' WHERE id = :id", id=FINISHED)
     before = rows(project)
     outcome = project.alembic_fails("upgrade", "head")
@@ -282,16 +303,11 @@ def test_an_edit_of_a_column_that_the_seed_changes_survives_the_way_up_and_down(
 
 @pytest.mark.parametrize("choice", POLICIES)
 def test_an_edited_row_is_not_rolled_back_unless_that_is_asked_for(project: Project, choice: str) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     project.database.execute("UPDATE machines SET site = 'Kajaani' WHERE name = 'lumi'")
-    before = everything(project)
-    outcome = project.run("alembic", *policy(choice, *DOWN))
-    assert "machines (lumi) would be deleted, but its site was changed from 'CSC' to 'Kajaani'" in outcome.err
-    if choice == "abort":
-        assert outcome.code == 1
-        assert everything(project) == before
+    said = "machines (lumi) would be deleted, but its site was changed from 'CSC' to 'Kajaani'"
+    if not rolled_back(project, choice, said):
         return
-    assert outcome.code == 0, outcome.text
     assert count(project, "machines") == (choice == "keep")
     assert count(project, "simulations") == 0
     if choice == "keep":
@@ -299,7 +315,7 @@ def test_an_edited_row_is_not_rolled_back_unless_that_is_asked_for(project: Proj
 
 
 def test_edit_times_and_columns_that_the_seed_does_not_change_are_no_conflict(project: Project) -> None:
-    project.alembic("upgrade", "seed_0002")
+    project.start_at("seed_0002")
     machines = count(project, "machines")
     long_ago = "created_at = '2001-01-01 00:00:00', updated_at = '2002-02-02 00:00:00'"
     for table in ("machines", "simulations", "artifacts"):
@@ -315,7 +331,7 @@ def test_edit_times_and_columns_that_the_seed_does_not_change_are_no_conflict(pr
 
 
 def test_rows_whose_edit_times_alone_changed_are_rolled_back(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     project.database.execute("UPDATE machines SET updated_at = '2002-02-02 00:00:00'")
     project.alembic(*DOWN)
     assert count(project, "machines") == 0
@@ -327,7 +343,7 @@ RENAME = "UPDATE machines SET name = 'chrysalis-2' WHERE name = 'chrysalis'"
 
 
 def test_a_machine_that_was_renamed_keeps_its_name_and_gets_the_new_simulations(project: Project) -> None:
-    project.alembic("upgrade", "seed_0002")
+    project.start_at("seed_0002")
     project.database.execute(RENAME)
     project.alembic("upgrade", "head")
     assert count(project, "machines", "name = 'chrysalis'") == 0
@@ -341,16 +357,10 @@ def test_a_machine_that_was_renamed_keeps_its_name_and_gets_the_new_simulations(
 
 @pytest.mark.parametrize("choice", POLICIES)
 def test_a_rollback_takes_a_renamed_machine_for_an_edited_one(project: Project, choice: str) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     project.database.execute(RENAME)
-    before = everything(project)
-    outcome = project.run("alembic", *policy(choice, *DOWN))
-    assert "its name was changed from 'chrysalis' to 'chrysalis-2'" in outcome.err
-    if choice == "abort":
-        assert outcome.code == 1
-        assert everything(project) == before
+    if not rolled_back(project, choice, "its name was changed from 'chrysalis' to 'chrysalis-2'"):
         return
-    assert outcome.code == 0, outcome.text
     assert count(project, "machines") == (choice == "keep")
     # What stayed under its new name is adopted when the seeds come back.
     if choice == "keep":
@@ -360,7 +370,7 @@ def test_a_rollback_takes_a_renamed_machine_for_an_edited_one(project: Project, 
 
 
 def test_a_machine_of_the_user_that_takes_a_freed_name_is_not_touched(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     project.database.execute(RENAME)
     add_machine(project, "chrysalis")
     project.alembic("upgrade", "head")
@@ -381,7 +391,7 @@ def delete_simulation(project: Project, id_: str) -> None:
 
 @pytest.mark.parametrize("choice", POLICIES)
 def test_a_row_that_is_gone_comes_back_only_where_that_is_asked_for(project: Project, choice: str) -> None:
-    project.alembic("upgrade", "seed_0002")
+    project.start_at("seed_0002")
     delete_simulation(project, FINISHED)
     before = rows(project)
     outcome = project.run("alembic", *policy(choice, "upgrade", "head"))
@@ -400,7 +410,7 @@ def test_a_row_that_is_gone_comes_back_only_where_that_is_asked_for(project: Pro
 
 
 def test_a_rollback_does_not_miss_rows_that_are_gone(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     assert project.database.execute("DELETE FROM artifacts") == 221
     project.alembic(*DOWN)
     assert count(project, "simulations") == 0
@@ -408,7 +418,7 @@ def test_a_rollback_does_not_miss_rows_that_are_gone(project: Project) -> None:
 
 
 def test_an_upgrade_does_not_bring_back_deleted_rows_that_it_does_not_change(project: Project) -> None:
-    project.alembic("upgrade", "seed_0002")
+    project.start_at("seed_0002")
     deleted = project.database.execute("DELETE FROM artifacts")
     assert deleted > 100
     project.alembic("upgrade", "head")

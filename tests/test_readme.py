@@ -163,7 +163,7 @@ def test_the_readmes_commands_do_what_it_says(database: Database, tmp_path: Path
 
 
 def test_the_readmes_faulty_document_is_reported_as_it_shows(sqlite_project: Project) -> None:
-    sqlite_project.alembic("upgrade", "head")
+    sqlite_project.start_at("head")
     sqlite_project.edit("simulations", lambda simulations: simulations[0].update(status="done"))
     outcome = sqlite_project.alembic_fails("check")
     assert_shows(outcome.text, step("README.md", "example", "fault").body)

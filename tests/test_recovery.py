@@ -40,7 +40,7 @@ def refused(project: Project, *commands: tuple[str, ...]) -> list[str]:
 
 
 def test_an_upgrade_applies_what_was_only_stamped_and_says_so(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     seeded = rows(project)
     project.alembic("downgrade", "seed_base")
     project.alembic("stamp", HEAD)
@@ -56,7 +56,7 @@ def test_an_upgrade_applies_what_was_only_stamped_and_says_so(project: Project) 
 
 
 def test_a_rollback_of_what_was_only_stamped_takes_nothing_back(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     project.alembic("downgrade", "seed_base")
     project.alembic("stamp", HEAD)
     outcome = project.alembic("downgrade", "seed_base")
@@ -65,7 +65,7 @@ def test_a_rollback_of_what_was_only_stamped_takes_nothing_back(project: Project
 
 
 def test_an_upgrade_after_a_stamp_back_finds_what_is_there(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     seeded = rows(project)
     project.alembic("stamp", "seed_0002")
     outcome = project.alembic("upgrade", "head")
@@ -76,7 +76,7 @@ def test_an_upgrade_after_a_stamp_back_finds_what_is_there(project: Project) -> 
 
 
 def test_a_rollback_after_a_stamp_back_takes_everything_back(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     project.alembic("stamp", "seed_0002")
     project.alembic("downgrade", "seed_base")
     assert (count(project, "machines"), count(project, "simulations")) == (0, 0)
@@ -87,7 +87,7 @@ def test_a_rollback_after_a_stamp_back_takes_everything_back(project: Project) -
 
 
 def test_a_lost_record_of_a_seed_set_is_restored_by_adopting_its_rows(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     seeded = rows(project)
     project.database.execute("DELETE FROM seed_state WHERE seed_set = 'machines'")
     outcome = project.alembic("upgrade", "head")
@@ -102,7 +102,7 @@ def test_a_lost_record_of_a_seed_set_is_restored_by_adopting_its_rows(project: P
 
 
 def test_a_record_of_an_older_revision_is_brought_to_the_version(project: Project) -> None:
-    project.alembic("upgrade", "seed_0002")
+    project.start_at("seed_0002")
     older = project.database.rows("SELECT revision, sha256 FROM seed_state WHERE seed_set = 'simulations'")[0]
     project.alembic("upgrade", "head")
     seeded = rows(project)
@@ -124,7 +124,7 @@ EDITS = {
 
 @pytest.mark.parametrize("edit", EDITS)
 def test_a_record_that_contradicts_the_history_stops_every_run(project: Project, edit: str) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     project.database.execute(EDITS[edit])
     for message in refused(project, ("upgrade", "head"), ("downgrade", "seed_base"), ("downgrade", "-1")):
         assert "the database holds seed set 'machines'" in message
@@ -133,7 +133,7 @@ def test_a_record_that_contradicts_the_history_stops_every_run(project: Project,
 
 
 def test_a_record_of_a_revision_that_nobody_knows_stops_every_run(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     project.database.execute("UPDATE seed_state SET revision = 'seed_0099'")
     for message in refused(project, ("upgrade", "head"), ("downgrade", "seed_base")):
         assert "no seed revision 'seed_0099' in this history" in message
@@ -162,7 +162,7 @@ def revision_file(project: Project, name: str) -> Any:
 
 def test_two_files_of_one_seed_revision_are_refused_by_every_command(sqlite_project: Project) -> None:
     project = sqlite_project
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     project.edit("machines", note("one"))
     project.alembic("revision", "--autogenerate", "-m", "one")
     shutil.copy(revision_file(project, "seed_0004_one"), revision_file(project, "seed_0004_other"))
@@ -176,7 +176,7 @@ def test_two_revisions_after_the_same_one_are_refused_and_the_advice_mends_it(
     sqlite_project: Project,
 ) -> None:
     project = sqlite_project
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     before = project.document("machines").read_text()
     project.edit("machines", note("theirs"))
     project.alembic("revision", "--autogenerate", "-m", "theirs")
@@ -256,7 +256,7 @@ BROKEN: dict[str, tuple[Callable[[Project], Any], str]] = {
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_broken_change_file_is_refused_by_upgrade(project: Project, fault: str) -> None:
-    project.alembic("upgrade", "seed_0002")
+    project.start_at("seed_0002")
     break_it, message = BROKEN[fault]
     break_it(project)
     for found in refused(project, ("upgrade", "head"), ("upgrade", "seed_0002:head", "--sql")):
@@ -267,7 +267,7 @@ def test_a_broken_change_file_is_refused_by_upgrade(project: Project, fault: str
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_broken_change_file_is_refused_by_check_and_revision(sqlite_project: Project, fault: str) -> None:
     project = sqlite_project
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     break_it, message = BROKEN[fault]
     break_it(project)
     for found in refused(project, ("check",), ("revision", "--autogenerate", "-m", "more")):
@@ -276,7 +276,7 @@ def test_a_broken_change_file_is_refused_by_check_and_revision(sqlite_project: P
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_broken_change_file_is_refused_by_downgrade(project: Project, fault: str) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     break_it, message = BROKEN[fault]
     break_it(project)
     if fault == "another parent":
@@ -295,7 +295,7 @@ def test_a_broken_change_file_is_refused_by_downgrade(project: Project, fault: s
 
 
 def test_a_parent_that_was_made_anew_is_seen_by_its_child(project: Project) -> None:
-    project.alembic("upgrade", "seed_0001")
+    project.start_at("seed_0001")
     file = change_file(project, "seed_0002")
     pin(project, "seed_0002", file.read_bytes().replace(b"Long-term archive", b"Archive", 1))
     for found in refused(project, ("upgrade", "head"), ("upgrade", "seed_0001:head", "--sql")):
@@ -304,7 +304,7 @@ def test_a_parent_that_was_made_anew_is_seen_by_its_child(project: Project) -> N
 
 
 def test_an_applied_revision_that_was_made_anew_is_seen_by_the_next_run(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     pin(
         project, HEAD, change_file(project).read_bytes().replace(b'"scheduler":"slurm"', b'"scheduler":"pbs"')
     )

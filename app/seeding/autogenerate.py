@@ -42,12 +42,13 @@ def compare_seeds(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityD
     if run.rail.exists:
         rail = run.rail
         rail.verify(rail.revisions)
-        before = rail.state_at(rail.head)
-        changes = list(diff(before, read_rows(run.catalog)))
+        before, released = rail.fold(rail.head)
+        changes = list(diff(before, read_rows(run.catalog), released))
         if run.options.removed is Removed.RELEASE:
             changes = [one.release() if one.kind == "delete" else one for one in changes]
         if changes:
-            pending = PendingSeedsOp(changes, dict(run.catalog.tables), before)
+            known = {name: {**released.get(name, {}), **rows} for name, rows in before.items()}
+            pending = PendingSeedsOp(changes, dict(run.catalog.tables), known)
             # Alembic's own type wants one of its classes; any MigrateOperation does.
             upgrade_ops.ops.append(cast(Any, pending))
     return PriorityDispatchResult.CONTINUE

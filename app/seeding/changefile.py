@@ -165,12 +165,15 @@ class ChangeFile:
         try:
             entry: dict[str, Any] = json.loads(line)
             old, new = entry.get("old"), entry.get("new")
-            if not (old or new) or not UUID(entry["id"]):
+            returns = entry.get("return") is True
+            if not (old or new or returns) or not UUID(entry["id"]):
                 raise ValueError
+            if returns:
+                old, new = old or {}, new or {}
             if not all(isinstance(row, dict | None) for row in (old, new)) or not entry["table"] + "":
                 raise ValueError
             revisions = dict.fromkeys(new, self.revision) if old and new else {}
-            change = Change(entry["table"], entry["id"], old, new, self.revision, revisions)
+            change = Change(entry["table"], entry["id"], old, new, self.revision, revisions, returns)
             return change.release() if entry.get("release") is True else change
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise self._malformed(number, "is not a row change") from None
@@ -181,17 +184,17 @@ class ChangeFile:
 
 def _to_line(change: Change) -> str:
     entry: dict[str, Any] = {"table": change.table, "id": change.id}
-    if change.old is not None:
+    if change.old:
         entry["old"] = _values(change, change.old)
-    if change.kind == "release":
-        entry["release"] = True
-    elif change.new is not None:
+    if change.kind in ("release", "return"):
+        entry[change.kind] = True
+    if change.new and change.kind != "release":
         entry["new"] = _values(change, change.new)
     return canonical_json(entry)
 
 
 def _values(change: Change, row: Row) -> Row:
     """A whole row without its NULLs; an update says NULL where it sets or expects it."""
-    if change.kind == "update":
+    if change.kind in ("update", "return"):
         return row
     return {name: value for name, value in row.items() if value is not None}

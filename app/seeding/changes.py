@@ -17,8 +17,9 @@ class Change:
     `new` hold the changed columns alone. `revision` is the seed revision that inserts or deletes the
     row, `revisions` those that last changed each column of an update.
 
-    A `released` row leaves the seed and stays in the database: whole in `old` and `new`, which then say what
-    the change does to the live row, while the seed state holds it no more.
+    A row may leave the seed and stay in the database: it is `released`, from this change on or, as
+    `released_before` says, already before. The history still knows its values: when its document has it
+    again, it returns, with an update of what differs.
     """
 
     table: str
@@ -27,12 +28,18 @@ class Change:
     new: Row | None
     revision: str = ""
     revisions: Mapping[str, str] = field(default_factory=dict)
+    released_before: bool = False
     released: bool = False
 
     @property
-    def gone(self) -> bool:
-        """Whether the seed state holds the row no more."""
-        return self.new is None or self.released
+    def before(self) -> str:
+        """Where the row stood: `absent`, `seeded` or `released`."""
+        return _standing(self.old, self.released_before)
+
+    @property
+    def after(self) -> str:
+        """Where the row stands then."""
+        return _standing(self.new, self.released)
 
     @property
     def sort_key(self) -> tuple[str, str]:
@@ -41,30 +48,59 @@ class Change:
 
     @property
     def kind(self) -> str:
-        """What it does to the live row: `insert`, `update`, `delete`, or nothing: `release`."""
-        if self.old is None:
-            return "insert"
-        if self.new is None:
-            return "delete"
-        return "release" if self.released and not self.revisions else "update"
+        """What it is: `insert`, `delete`, `release`, `return`, or else `update`."""
+        if self.old is None or self.new is None:
+            return "insert" if self.old is None else "delete"
+        if self.released != self.released_before:
+            return "release" if self.released else "return"
+        return "update"
+
+    @property
+    def effect(self) -> str | None:
+        """What it does to the live row: `insert`, `delete`, `update`, or nothing."""
+        if self.old is None or self.new is None:
+            return "insert" if self.old is None else "delete"
+        return None if _same(self.old, self.new) else "update"
 
     def release(self) -> "Change":
-        """A delete as the release of its row."""
+        """A delete as the release of its row, which stays as it is."""
         return replace(self, new=self.old, released=True)
 
     def inverse(self) -> "Change":
         """The change that takes this one back."""
-        return replace(self, old=self.new, new=self.old)
+        return replace(
+            self,
+            old=self.new,
+            new=self.old,
+            released_before=self.released,
+            released=self.released_before,
+        )
 
 
-def diff(before: Mapping[str, Mapping[str, Row]], after: Mapping[str, Mapping[str, Row]]) -> Iterator[Change]:
-    """The changes from one state to another, both as rows by table and seed id, sorted.
+def _standing(row: Row | None, released: bool) -> str:
+    if row is None:
+        return "absent"
+    return "released" if released else "seeded"
+
+
+State = Mapping[str, Mapping[str, Row]]
+"""Rows by table and seed id."""
+
+
+def diff(before: State, after: State, released: State | None = None) -> Iterator[Change]:
+    """The changes from one state to another, sorted; `released` rows of the first may return in the second.
 
     Columns that a table no longer has are not changes: the schema revision that dropped them is.
     """
+    released = released or {}
     for table in sorted({*before, *after}):
         olds, news = before.get(table, {}), after.get(table, {})
+        away = released.get(table, {})
         for id_ in sorted({*olds, *news}):
+            if id_ in away and id_ in news:
+                update = _difference(table, id_, away[id_], news[id_])
+                yield replace(update or Change(table, id_, {}, {}), released_before=True)
+                continue
             change = _difference(table, id_, olds.get(id_), news.get(id_))
             if change:
                 yield change
@@ -106,68 +142,51 @@ def _numbered(index: int, run: Iterable[Change]) -> Iterator[tuple[int, Change]]
 
 def _compose(first: Change, then: Change) -> Change | None:
     """Two changes of one row as one, or None when the row ends where it began."""
-    if first.gone != (then.old is None):
+    if first.after != then.before:
         raise ValueError(f"{then.table} {then.id}: a change does not follow from the one before")
-    if then.released:
-        return _released(first, then)
-    match first.kind, then.kind:
-        case "insert", "insert":
-            # Released in between: the row was there all the time.
-            return replace(then, revision=first.revision)
-        case _, "insert":
-            return _reinserted(first, then)
-        case "insert", "delete":
+    if first.old is None:
+        if then.new is None:
             return None
-        case "insert", _:
-            return Change(
-                first.table, first.id, None, {**(first.new or {}), **(then.new or {})}, first.revision
-            )
-        case _, "delete":
-            old = {**(then.old or {}), **(first.old or {})}
-            return Change(first.table, first.id, old, None, then.revision)
+        return replace(first, new={**(first.new or {}), **then.new}, released=then.released)
+    if then.new is None:
+        return replace(then, old={**(then.old or {}), **first.old}, released_before=first.released_before)
+    if first.new is None:
+        return _reinserted(first, then)
     return _updated(
         first,
-        {**(then.old or {}), **(first.old or {})},
-        {**(first.new or {}), **(then.new or {})},
+        then,
+        {**(then.old or {}), **first.old},
+        {**first.new, **then.new},
         {**first.revisions, **then.revisions},
     )
 
 
-def _released(first: Change, then: Change) -> Change:
-    """A row that came or changed, and then was released: whole, for a later insert to follow from."""
-    if first.kind == "insert":
-        return replace(first, new=then.old, released=True)
-    old = {**(then.old or {}), **(first.old or {})}
-    return replace(first, old=old, new=then.old, revision=then.revision, released=True)
-
-
 def _reinserted(first: Change, then: Change) -> Change | None:
-    """A row that was deleted or released, and came back: an update from what it was at first."""
+    """A row that was deleted and came back: an update from what it was at first."""
     old, new = first.old or {}, then.new or {}
-    between = first.new or {}
     names = sorted({*old, *new})
-    revisions = dict.fromkeys(names, then.revision)
-    if first.released:
-        unchanged = [name for name in first.revisions if _same(between.get(name), new.get(name))]
-        revisions |= {name: first.revisions[name] for name in unchanged}
     return _updated(
-        replace(first, released=False),
+        first,
+        then,
         {name: old.get(name) for name in names},
         {name: new.get(name) for name in names},
-        revisions,
+        dict.fromkeys(names, then.revision),
     )
 
 
-def _updated(change: Change, old: Row, new: Row, revisions: Mapping[str, str]) -> Change | None:
+def _updated(first: Change, then: Change, old: Row, new: Row, revisions: Mapping[str, str]) -> Change | None:
     names = sorted(name for name in new if not _same(old[name], new[name]))
-    if not names:
+    if not names and first.released_before == then.released:
         return None
     return Change(
-        change.table,
-        change.id,
+        first.table,
+        first.id,
         {name: old[name] for name in names},
         {name: new[name] for name in names},
-        revisions={name: revisions[name] for name in names if name in revisions},
+        then.revision,
+        {name: revisions[name] for name in names if name in revisions},
+        first.released_before,
+        then.released,
     )
 
 

@@ -8,12 +8,18 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.seeding.errors import FAULT_LIMIT, SeedError
-from app.seeding.program import conflicts
+from app.seeding.program import Plan, conflicts, pointing_rows
+
+NAMED = 3
+"""How many of the rows that point at one are named."""
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """One disagreement. `row` names the seed row by its natural key; values are the database's text."""
+    """One disagreement. `row` names the seed row by its natural key; values are the database's text.
+
+    `pointing` are the primary keys of the first rows that point at it.
+    """
 
     kind: str
     table: str
@@ -21,6 +27,7 @@ class Conflict:
     column: str
     wanted: str | None
     found: str | None
+    pointing: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         wanted, found = _quote(self.wanted), _quote(self.found)
@@ -52,7 +59,9 @@ class Conflict:
                 count = int(self.found or 0)
                 rows = "1 row" if count == 1 else f"{count} rows"
                 verb = "points" if count == 1 else "point"
-                return f"referenced: {where} would be deleted, but {rows} of {self.wanted} {verb} at it"
+                named = ", ".join([*self.pointing, *(["…"] if count > len(self.pointing) else [])])
+                ids = f" (id {named})" if self.pointing else ""
+                return f"referenced: {where} would be deleted, but {rows} of {self.wanted} {verb} at it{ids}"
             case _:
                 return f"unlinked: {where}: {self.column} leads to a row that is gone (id {self.wanted})"
 
@@ -80,7 +89,9 @@ class ConflictError(SeedError):
         super().__init__("\n".join(lines))
 
 
-def read_conflicts(connection: Connection, name_row: Callable[[str, str], str]) -> tuple[list[Conflict], int]:
+def read_conflicts(
+    connection: Connection, plan: Plan, name_row: Callable[[str, str], str]
+) -> tuple[list[Conflict], int]:
     """The first conflicts that the program collected, and their number; `name_row` tells a natural key."""
     total = connection.scalar(sa.select(sa.func.count()).select_from(conflicts)) or 0
     if not total:
@@ -97,10 +108,22 @@ def read_conflicts(connection: Connection, name_row: Callable[[str, str], str]) 
             row.column_name,
             row.wanted,
             row.found,
+            _pointing(connection, plan, row) if row.kind == "referenced" else (),
         )
         for row in rows
     ]
     return listed, total
+
+
+def _pointing(connection: Connection, plan: Plan, conflict: Any) -> tuple[str, ...]:
+    """The first rows behind a `referenced` conflict; `wanted` names the foreign key."""
+    table = plan.staged(conflict.table_name)
+    references = plan.references.get(conflict.table_name, ())
+    key = next((one for one in references if str(one) == conflict.wanted), None)
+    if table is None or key is None or not key.identity:
+        return ()
+    rows = connection.execute(pointing_rows(plan, table, key, conflict.seed_id).limit(NAMED))
+    return tuple("/".join(map(str, row)) for row in rows)
 
 
 def _quote(value: str | None) -> str:

@@ -85,7 +85,7 @@ class _Runner:
         plan = self._plan(staged, live)
         self._execute(program.resolve(plan))
         self._execute(program.check(plan))
-        self._guard()
+        self._guard(plan)
         self._apply(plan)
         cleared = move.target == SEED_BASE
         sha256 = move.rail.sha256_of(move.target)
@@ -161,7 +161,7 @@ class _Runner:
         changed = {
             change.id
             for change in rail.net_changes(move.source, move.target)
-            if change.table == table.name and change.kind == "update"
+            if change.table == table.name and change.effect == "update"
         }
         upper = move.target if move.upgrade else move.source
         rows = (
@@ -193,11 +193,11 @@ class _Runner:
             policy=self.move.policy,
         )
 
-    def _guard(self) -> None:
+    def _guard(self, plan: Plan) -> None:
         if self.connection is not None:
             move = self.move
             names = RowNames(move.rail, (move.source, move.target), move.tables)
-            found, total = read_conflicts(self.connection, names)
+            found, total = read_conflicts(self.connection, plan, names)
             if total and self.move.policy is Policy.ABORT:
                 raise ConflictError(found, total)
             if total:

@@ -13,7 +13,7 @@ from alembic.operations import MigrateOperation, Operations
 from alembic.operations.ops import OpContainer, UpgradeOps
 
 from app.seeding.changefile import write
-from app.seeding.changes import Change
+from app.seeding.changes import Change, State
 from app.seeding.ledger import LEDGER_VERSION
 from app.seeding.run import SeedRun, create_ledger, drop_ledger
 from app.seeding.tables import FrozenTable
@@ -111,7 +111,7 @@ class PendingSeedsOp(MigrateOperation):
 
     changes: Sequence[Change]
     tables: dict[str, FrozenTable]
-    before: dict[str, dict[str, dict[str, Any]]]
+    before: State
     """The seed state that the changes start from, for naming rows."""
 
     def reverse(self) -> "PendingSeedsOp":
@@ -141,7 +141,7 @@ class PendingSeedsOp(MigrateOperation):
         keys = [key for key in table.key if key not in table.foreign_keys] if table else []
         name = " ".join(str(row[key]) for key in keys if key in row) or change.id
         name = name if len(name) <= 60 else name[:57] + "…"
-        columns = f" {'/'.join(change.new)}" if change.kind == "update" and change.new else ""
+        columns = f" {'/'.join(change.new)}" if change.kind in ("update", "return") and change.new else ""
         return f"{change.kind} {name}{columns}"
 
 

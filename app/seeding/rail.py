@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from alembic.script import Script, ScriptDirectory
 
 from app.seeding.changefile import ChangeFile, Header
-from app.seeding.changes import Change, net
+from app.seeding.changes import Change, Row, State, net
 from app.seeding.errors import ChangeFileError, RailError
 from app.seeding.tables import FrozenTable
 
@@ -165,14 +164,18 @@ class Rail:
             for change in self._composed(self.between(target, source)):
                 yield change.inverse()
 
-    def state_at(self, revision: str) -> dict[str, dict[str, dict[str, Any]]]:
+    def state_at(self, revision: str) -> State:
         """Every seeded row at `revision`, by table and seed id: the fold of all change files."""
-        state: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in self.tables_at(revision)}
+        return self.fold(revision)[0]
+
+    def fold(self, revision: str) -> tuple[State, State]:
+        """The seeded rows at `revision`, and those that were released and stay known."""
+        seeded: dict[str, dict[str, Row]] = {name: {} for name in self.tables_at(revision)}
+        released: dict[str, dict[str, Row]] = {}
         for change in self.net_changes(SEED_BASE, revision):
-            if change.gone:
-                continue
-            state.setdefault(change.table, {})[change.id] = dict(change.new or {})
-        return state
+            rows = released if change.released else seeded
+            rows.setdefault(change.table, {})[change.id] = change.new or {}
+        return seeded, released
 
     def _composed(self, revisions: tuple[SeedRevision, ...]) -> Iterator[Change]:
         if len(revisions) == 1:

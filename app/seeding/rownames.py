@@ -1,9 +1,8 @@
 """Names for rows in reports: the natural key, with parents by theirs instead of by their ids."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from app.seeding.changes import Row
+from app.seeding.changes import Row, State
 from app.seeding.identity import canonical_json
 from app.seeding.rail import Rail
 from app.seeding.tables import FrozenTable
@@ -15,12 +14,12 @@ class RowNames:
     def __init__(self, rail: Rail, revisions: Sequence[str], tables: Iterable[FrozenTable]) -> None:
         self.rail, self.revisions = rail, tuple(revisions)
         self.tables = {table.name: table for table in tables}
-        self.states: list[dict[str, dict[str, dict[str, Any]]]] = []
+        self.states: list[State] = []
 
     def __call__(self, table: str, id_: str) -> str:
         """A seed row's natural key in parentheses, or its id where no document knows it."""
         if not self.states:
-            self.states = [self.rail.state_at(revision) for revision in self.revisions]
+            self.states = [state for revision in self.revisions for state in self.rail.fold(revision)]
         return f"({', '.join(self._key(table, id_))})"
 
     def _key(self, table: str, id_: str) -> list[str]:

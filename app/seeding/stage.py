@@ -164,12 +164,13 @@ def load_changes(
     """Send changes to their staging tables in batches, and count them."""
     batches: dict[tuple[str, str], _Batch] = {}
     for change in changes:
-        if change.kind == "release":
+        effect = change.effect
+        if effect is None:
             continue
-        key = (change.table, change.kind)
+        key = (change.table, effect)
         batch = batches.get(key)
         if batch is None:
-            batch = batches[key] = _batch(tables[change.table], change.kind, positions, dialect)
+            batch = batches[key] = _batch(tables[change.table], effect, positions, dialect)
         batch.add(change)
         if len(batch.rows) >= BATCH:
             batch.flush(loader)

@@ -61,12 +61,19 @@ class FrozenForeignKey:
 
 @dataclass(frozen=True)
 class Reference:
-    """A foreign key of any table that points at a seed table, column by column."""
+    """A foreign key of any table that points at a seed table, column by column.
+
+    `identity` is the pointing table's primary key, where the live database was asked.
+    """
 
     table: str
     columns: tuple[str, ...]
     target: tuple[str, ...]
     schema: str | None = None
+    identity: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return ".".join(filter(None, [self.schema, self.table, ",".join(self.columns)]))
 
 
 @dataclass(frozen=True)

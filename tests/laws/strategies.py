@@ -47,11 +47,12 @@ def states(draw: Any, *, extra: bool) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 @st.composite
-def histories(draw: Any) -> tuple[list[Any], int]:
-    """One to four states, and after how many of them the schema moves on."""
+def histories(draw: Any) -> tuple[list[Any], int, list[bool]]:
+    """One to four states, after how many of them the schema moves on, and which release what leaves them."""
     count = draw(st.integers(1, 4))
     later = draw(st.integers(0, count))
-    return [draw(states(extra=number >= later)) for number in range(count)], later
+    made = [draw(states(extra=number >= later)) for number in range(count)]
+    return made, later, [draw(st.sampled_from([False, False, True])) for _ in made]
 
 
 @dataclass(frozen=True)

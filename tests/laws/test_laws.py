@@ -1,71 +1,19 @@
 """The laws of the engine, on generated histories, databases and edits, on every database."""
 
-import shutil
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.seeding import ConflictError, SeedError
 from tests.laws.strategies import Edit, arrivals, edits, histories
 from tests.laws.users import apply_edits
-from tests.laws.world import GROUPS, ITEMS, NODES, World
-from tests.support.databases import DATABASES, Database, Servers
+from tests.laws.world import GROUPS, ITEMS, NODES, Make, World
 
 POLICIES = st.sampled_from(["abort", "keep", "overwrite"])
-MEMORY = Path("/dev/shm")
 _NEVER = object()
 Rows = dict[tuple[str, Any], dict[str, Any]]
-Make = Callable[[Any], World]
-
-
-@pytest.fixture
-def make(database: Database, tmp_path: Path) -> Iterator[Make]:
-    """Makes a fresh world of a history; the database is emptied first."""
-    with worlds(database, tmp_path) as fresh:
-        yield fresh
-
-
-@contextmanager
-def worlds(database: Database, tmp_path: Path) -> Iterator[Make]:
-    """A maker of fresh worlds on one database."""
-    # Thousands of commits and files: what a disk does at each is not what is tested here.
-    directory = MEMORY / uuid.uuid4().hex if MEMORY.is_dir() else tmp_path
-    directory.mkdir(exist_ok=True)
-    if database.path is not None:
-        database.move_to(directory / "test.db")
-
-    def fresh(history: tuple[list[Any], int]) -> World:
-        database.empty()
-        world = World(database, directory / "history", *history)
-        world.write_history()
-        return world
-
-    yield fresh
-    database.empty()
-    shutil.rmtree(directory, ignore_errors=True)
-
-
-@pytest.fixture
-def makers(servers: Servers, tmp_path: Path) -> Iterator[list[Make]]:
-    """Makers of fresh worlds, one for each kind of database."""
-    with ExitStack() as stack:
-        yield [
-            stack.enter_context(worlds(stack.enter_context(servers.database(kind, tmp_path)), tmp_path))
-            for kind in DATABASES
-        ]
-
-
-def install_schema(world: World) -> None:
-    """Everything but the seeds, so that a rollback ends in this very schema."""
-    if world.later < len(world.states):
-        world.upgrade("s2")
-    world.upgrade("seed_base")
 
 
 def try_to(action: Callable[..., None], *arguments: str) -> bool:
@@ -87,7 +35,7 @@ def test_round_trip_down_after_up_gives_the_database_back(
     make: Make, history: Any, before: list[Edit], policy: str
 ) -> None:
     world = make(history)
-    install_schema(world)
+    world.install_schema()
     apply_edits(world, before)
     start = world.content()
     if not try_to(world.upgrade, "head", policy):
@@ -103,7 +51,7 @@ def test_any_walk_along_the_rail_ends_in_the_database_it_started_from(
     make: Make, history: Any, before: list[Edit], policy: str, stops: list[int]
 ) -> None:
     world = make(history)
-    install_schema(world)
+    world.install_schema()
     apply_edits(world, before)
     start = world.content()
     at = 0
@@ -120,28 +68,31 @@ def test_any_walk_along_the_rail_ends_in_the_database_it_started_from(
 @given(history=histories())
 def test_fresh_install_equals_step_by_step_equals_up_down_up(make: Make, history: Any) -> None:
     world = make(history)
+    steps = [world.revision(number) for number in range(1, len(world.states) + 1)]
+    # What was released may point at a row that a later revision deletes, or hold a value that another one
+    # wants for itself: such a history has revisions that nobody reaches.
+    assume(all(try_to(world.upgrade, step) for step in steps))
+    stepwise = world.content()
+    _assert_rows_are_those_of_the_head(world)
     world.upgrade()
-    fresh = world.content()
-    world.upgrade()
-    assert world.content() == fresh
+    assert world.content() == stepwise
     world.downgrade()
     assert all(not rows for rows in world.content().values())
     world.upgrade()
-    assert world.content() == fresh
-    for number in range(len(world.states), -1, -1):
-        world.downgrade(world.revision(number))
-    for number in range(1, len(world.states) + 1):
-        world.upgrade(world.revision(number))
-    assert world.content() == fresh
-    _assert_rows_are_the_state(world, world.states[-1])
+    assert world.content() == stepwise
+    for revision in ["seed_base", *steps][-2::-1]:
+        world.downgrade(revision)
+    for revision in steps:
+        world.upgrade(revision)
+    assert world.content() == stepwise
 
 
-def _assert_rows_are_the_state(world: World, state: Any) -> None:
+def _assert_rows_are_those_of_the_head(world: World) -> None:
     for table in (GROUPS, NODES, ITEMS):
         live = {str(row[0]) for row in world.database.rows(f"SELECT id FROM {table.name}")}
-        wanted = {
-            id_.replace("-", "") if world.database.kind == "sqlite" else id_ for id_ in state[table.name]
-        }
+        wanted = world.live_ids(table.name)
+        if world.database.kind == "sqlite":
+            wanted = {id_.replace("-", "") for id_ in wanted}
         assert live == wanted
 
 
@@ -151,7 +102,8 @@ def test_edits_between_up_and_down_survive_or_the_run_refuses(
 ) -> None:
     world = make(history)
     at = min(at, len(world.states))
-    world.upgrade(world.revision(at))
+    # Not every history can be walked (see above).
+    assume(try_to(world.upgrade, world.revision(at)))
     seeded = world.rows()
     apply_edits(world, during)
     edited = world.rows()

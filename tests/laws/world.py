@@ -6,7 +6,7 @@ knows, which points at nodes.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import StringIO
@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from app.seeding import RunOptions, SeedCatalog, SeedSet, SeedTable, seed_id
 from app.seeding.changefile import Header, encode, sha256, write
-from app.seeding.changes import diff
+from app.seeding.changes import Change, diff
 from tests.support.databases import Database
 
 METADATA = sa.MetaData()
@@ -164,12 +164,16 @@ def item_id(node: str, name: str) -> str:
 
 @dataclass
 class World:
-    """A database and a history of seed states; `later` is the number of states made before schema s2."""
+    """A database and a history of seed states; `later` is the number of states made before schema s2.
+
+    `releases` says of each state whether rows that left it are released instead of deleted.
+    """
 
     database: Database
     directory: Path
     states: Sequence[State]
     later: int = 99
+    releases: Sequence[bool] = ()
     _revisions: list[str] = field(default_factory=list)
 
     @property
@@ -180,6 +184,12 @@ class World:
         """The revision of the state with that number; 0 is seed_base."""
         return f"seed_{index:04d}" if index else "seed_base"
 
+    def install_schema(self) -> None:
+        """Everything but the seeds, so that a rollback ends in this very schema."""
+        if self.later < len(self.states):
+            self.upgrade("s2")
+        self.upgrade("seed_base")
+
     def write_history(self) -> None:
         """The revision files and change files of all states."""
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -189,11 +199,12 @@ class World:
         (self.directory / "script.py.mako").write_text("")
         files = {"s1": SCHEMA, "s2": LATER, "seed_base": BASE}
         before: State = {}
+        away: dict[str, dict[str, Any]] = {}
         parent, parent_sha256 = "seed_base", ""
         for number, state in enumerate(self.states, start=1):
             revision = self.revision(number)
             header = Header(revision, parent, parent_sha256, self._tables(number))
-            content, suffix = encode(header, diff(before, state))
+            content, suffix = encode(header, self._changes(number, before, state, away))
             write(self.directory / "seeds" / (revision + suffix), content)
             digest = sha256(content)
             down: Any = (parent, "s2") if number == self.later + 1 else parent
@@ -205,6 +216,31 @@ class World:
             del files["s2"]
         for name, text in files.items():
             (versions / f"{name}.py").write_text(text)
+
+    def _changes(
+        self, number: int, before: State, state: State, away: dict[str, dict[str, Any]]
+    ) -> Iterator[Change]:
+        """The changes to a state; `away` are the rows that were released, and is kept so."""
+        for change in list(diff(before, state, away)):
+            rows = away.setdefault(change.table, {})
+            rows.pop(change.id, None)
+            if self.releases and self.releases[number - 1] and change.kind == "delete":
+                rows[change.id] = change.old
+                yield change.release()
+            else:
+                yield change
+
+    def live_ids(self, table: str) -> set[str]:
+        """The seed ids that a database of nobody else holds at the head: seeded ones, and released ones."""
+        there: set[str] = set()
+        before: set[str] = set()
+        for number, state in enumerate(self.states):
+            now = set(state[table])
+            there |= now
+            if not (self.releases and self.releases[number]):
+                there -= before - now
+            before = now
+        return there
 
     def _tables(self, number: int) -> Any:
         tables = dict(catalog().tables)
@@ -288,3 +324,7 @@ class World:
     def content(self) -> dict[str, list[Any]]:
         """Every table of the application, whole."""
         return {k: v for k, v in self.database.content().items() if k != "alembic_version"}
+
+
+Make = Callable[[Any], World]
+"""Makes a fresh world of a history: its states, and what else World has of one."""

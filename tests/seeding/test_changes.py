@@ -1,6 +1,7 @@
 """The algebra of changes, as laws: apart, one after the other, and backwards."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -253,34 +254,55 @@ def _sized(revision: str, old: int, new: int) -> Change:
     return Change("groups", "1", {"size": old}, {"size": new}, revision, {"size": revision})
 
 
-def test_a_release_does_nothing_to_the_live_row_and_takes_it_out_of_the_state() -> None:
+def _returned(revision: str, old: int, new: int) -> Change:
+    if old == new:
+        return Change("groups", "1", {}, {}, revision, released_before=True)
+    return replace(_sized(revision, old, new), released_before=True)
+
+
+def test_a_release_does_nothing_to_the_live_row_and_takes_it_out_of_the_seed() -> None:
     (change,) = net([[_released("r2", ROW)]])
-    assert (change.kind, change.gone) == ("release", True)
-    assert change.inverse().kind == "release"
+    assert (change.kind, change.effect, change.after) == ("release", None, "released")
+    assert (change.inverse().kind, change.inverse().effect) == ("return", None)
 
 
 def test_an_insert_and_a_release_insert_on_the_way_up_and_delete_on_the_way_down() -> None:
     (change,) = net([[_inserted("r1", ROW)], [_sized("r2", 1, 2)], [_released("r3", {**ROW, "size": 2})]])
-    assert (change.kind, change.new, change.gone) == ("insert", {**ROW, "size": 2}, True)
-    assert (change.inverse().kind, change.inverse().old) == ("delete", {**ROW, "size": 2})
+    assert (change.effect, change.new, change.after) == ("insert", {**ROW, "size": 2}, "released")
+    assert (change.inverse().effect, change.inverse().old) == ("delete", {**ROW, "size": 2})
 
 
 def test_an_update_before_a_release_still_happens() -> None:
     (change,) = net([[_sized("r2", 1, 2)], [_released("r3", {**ROW, "size": 2})]])
-    assert (change.kind, change.gone) == ("update", True)
-    assert (change.old, change.new) == (ROW, {**ROW, "size": 2})
+    assert (change.kind, change.effect, change.after) == ("release", "update", "released")
+    assert (change.old, change.new) == ({"size": 1}, {"size": 2})
     assert dict(change.revisions) == {"size": "r2"}
 
 
-def test_a_released_row_that_comes_back_is_updated_from_where_it_was() -> None:
-    (change,) = net([[_released("r2", ROW)], [_inserted("r3", {**ROW, "size": 5})]])
+def test_a_released_row_that_returns_is_updated_from_where_it_was() -> None:
+    (change,) = net([[_released("r2", ROW)], [_returned("r3", 1, 5)]])
     assert (change.kind, change.old, change.new) == ("update", {"size": 1}, {"size": 5})
-    assert not change.gone
-    assert list(net([[_released("r2", ROW)], [_inserted("r3", ROW)]])) == []
+    assert change.after == "seeded"
+    assert list(net([[_released("r2", ROW)], [_returned("r3", 1, 1)]])) == []
+    (change,) = net([[_returned("r3", 1, 5)]])
+    assert (change.kind, change.effect, change.inverse().kind) == ("return", "update", "release")
 
 
 def test_a_row_that_was_inserted_released_and_brought_back_is_one_insert() -> None:
-    runs = [[_inserted("r1", ROW)], [_released("r2", ROW)], [_inserted("r3", {**ROW, "size": 5})]]
-    (change,) = net(runs)
+    (change,) = net([[_inserted("r1", ROW)], [_released("r2", ROW)], [_returned("r3", 1, 5)]])
     assert (change.kind, change.new, change.revision) == ("insert", {**ROW, "size": 5}, "r1")
-    assert not change.gone
+    assert change.after == "seeded"
+
+
+def test_a_difference_knows_the_rows_that_may_return() -> None:
+    away = {"groups": {"1": ROW, "2": ROW}}
+    (same,) = diff({}, {"groups": {"1": ROW}}, away)
+    assert (same.kind, same.effect) == ("return", None)
+    (edited,) = diff({}, {"groups": {"1": {**ROW, "size": 3}}}, away)
+    assert (edited.kind, edited.old, edited.new) == ("return", {"size": 1}, {"size": 3})
+
+
+def test_a_released_row_neither_changes_nor_comes_anew() -> None:
+    for wrong in (_sized("r3", 1, 2), _inserted("r3", ROW), Change("groups", "1", ROW, None, "r3")):
+        with pytest.raises(ValueError, match="does not follow"):
+            list(net([[_released("r2", ROW)], [wrong]]))

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,7 @@ class Database:
     url: str
     client: list[str]
     path: Path | None = None
+    templates: "Templates | None" = field(default=None, repr=False)
     _engine: Engine | None = field(default=None, repr=False)
     _migrating: Engine | None = field(default=None, repr=False)
 
@@ -56,6 +57,16 @@ class Database:
         self._engine = self._migrating = None
         self.path, self.url = path, f"sqlite:///{path}"
         self.client = [*self.client[:-1], str(path)]
+
+    def become(self, state: str, build: Callable[[], object]) -> None:
+        """Be as `build` leaves an empty database: built once in this process, copied from then on."""
+        assert not self.tables(), "only an empty database can become another"
+        assert self.templates is not None
+        self.close()
+        if not self.templates.restore(self, state):
+            build()
+            self.close()
+            self.templates.save(self, state)
 
     def empty(self) -> None:
         """Drop everything, for the next generated example."""
@@ -123,6 +134,44 @@ class Database:
                 engine.dispose()
 
 
+class Templates:
+    """States of databases by name, to start tests from: files, or databases of the server."""
+
+    def __init__(self, servers: "Servers", directory: Path) -> None:
+        self.servers, self.directory = servers, directory
+        self.saved: dict[tuple[str, str], str] = {}
+
+    def save(self, database: Database, state: str) -> None:
+        """Keep the database as it is."""
+        if database.path is not None:
+            kept = str(self.directory / f"{state}.db")
+            shutil.copy(database.path, kept)
+        else:
+            kept = f"seedrail_{uuid.uuid4().hex[:12]}"
+            self.servers.administer(f"CREATE DATABASE {kept} TEMPLATE {make_url(database.url).database}")
+        self.saved[database.kind, state] = kept
+
+    def restore(self, database: Database, state: str) -> bool:
+        """Make the database a copy of what was kept, if anything was."""
+        kept = self.saved.get((database.kind, state))
+        if kept is None:
+            return False
+        if database.path is not None:
+            shutil.copy(kept, database.path)
+            return True
+        name = make_url(database.url).database
+        self.servers.administer(
+            f"DROP DATABASE {name} WITH (FORCE)", f"CREATE DATABASE {name} TEMPLATE {kept}"
+        )
+        return True
+
+    def drop(self) -> None:
+        """Drop what the server keeps: it may not be ours alone."""
+        kept = [name for (kind, _), name in self.saved.items() if kind != "sqlite"]
+        if kept:
+            self.servers.administer(*(f"DROP DATABASE {name} WITH (FORCE)" for name in kept))
+
+
 class Servers:
     """A PostgreSQL server for this process: TEST_POSTGRES_URL, or one of its own."""
 
@@ -130,6 +179,8 @@ class Servers:
         self._admin: URL | None = None
         self._own: Any = None
         self._directory: str | None = None
+        self._kept = tempfile.TemporaryDirectory(prefix="seedrail-templates-")
+        self._templates = Templates(self, Path(self._kept.name))
 
     @staticmethod
     def describe() -> str:
@@ -148,6 +199,8 @@ class Servers:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._templates.drop()
+        self._kept.cleanup()
         if self._own is not None:
             self._own.cleanup()
         if self._directory is not None:
@@ -160,30 +213,35 @@ class Servers:
             path = directory / "test.db"
             client = shutil.which("sqlite3")
             command = [client, "-bail", str(path)] if client else []
-            database = Database(kind, f"sqlite:///{path}", command, path)
+            database = Database(kind, f"sqlite:///{path}", command, path, self._templates)
             try:
                 yield database
             finally:
                 database.close()
             return
         name = f"seedrail_{uuid.uuid4().hex[:12]}"
-        admin = sa.create_engine(self.admin, isolation_level="AUTOCOMMIT")
-        with admin.connect() as connection:
-            connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        self.administer(f"CREATE DATABASE {name}")
         database = self._postgresql(name)
         try:
             yield database
         finally:
             database.close()
-            with admin.connect() as connection:
-                connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-            admin.dispose()
+            self.administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def administer(self, *statements: str) -> None:
+        """Statements about databases, outside of any transaction."""
+        admin = sa.create_engine(self.admin, isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            for statement in statements:
+                connection.execute(sa.text(statement))
+        admin.dispose()
 
     def _postgresql(self, name: str) -> Database:
         url = self.admin.set(database=name)
         native = url.set(drivername="postgresql").render_as_string(hide_password=False)
         command = [_psql(), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", native]
-        return Database("postgresql", url.render_as_string(hide_password=False), command)
+        text = url.render_as_string(hide_password=False)
+        return Database("postgresql", text, command, templates=self._templates)
 
     @property
     def admin(self) -> URL:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,6 +29,18 @@ class Outcome:
     def text(self) -> str:
         """Everything it printed."""
         return self.out + self.err
+
+
+def end(process: "subprocess.Popen[str]") -> Outcome:
+    """What a process in the background did, once it has ended."""
+    out, err = process.communicate(timeout=90)
+    return Outcome(process.returncode, out, err)
+
+
+def kill(process: "subprocess.Popen[str]") -> None:
+    """`kill -9` a process with all that it started."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
 
 
 @dataclass
@@ -60,10 +73,29 @@ class Project:
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """`python -m …` in the background, in a process group of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            cwd=self.root,
+            env=self.env(**environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
     def env(self, **environment: str) -> dict[str, str]:
         """The environment of the project's processes."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("APP_", "COV_"))}
         return {**kept, "DATABASE_URL": self.database.url, **self.environment, **environment}
+
+    def start_at(self, revision: str) -> None:
+        """Begin at a revision to which the real `alembic upgrade` came, for this test or for one before.
+
+        Only for an unedited copy of the project: what is kept was made from the project's own history.
+        """
+        self.database.become(revision, lambda: self.alembic("upgrade", revision))
 
     def alembic(self, *arguments: str, **environment: str) -> Outcome:
         """The real `alembic`, which must succeed."""

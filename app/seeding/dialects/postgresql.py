@@ -89,7 +89,13 @@ class PostgreSQLDialect(SeedDialect):
         for row in connection.execute(_FOREIGN_KEYS, {"tables": list(tables)}):
             schema = None if row.visible else row.schema
             found[row.target].append(
-                Reference(row.child, tuple(row.child_columns), tuple(row.target_columns), schema)
+                Reference(
+                    row.child,
+                    tuple(row.child_columns),
+                    tuple(row.target_columns),
+                    schema,
+                    tuple(row.identity or ()),
+                )
             )
         return found
 
@@ -126,7 +132,10 @@ _FOREIGN_KEYS = sa.text(
       (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(key.conkey) WITH ORDINALITY k(num, n)
         JOIN pg_attribute a ON a.attrelid = child.oid AND a.attnum = k.num) AS child_columns,
       (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(key.confkey) WITH ORDINALITY k(num, n)
-        JOIN pg_attribute a ON a.attrelid = target.oid AND a.attnum = k.num) AS target_columns
+        JOIN pg_attribute a ON a.attrelid = target.oid AND a.attnum = k.num) AS target_columns,
+      (SELECT array_agg(a.attname::text ORDER BY k.n) FROM pg_constraint own,
+        unnest(own.conkey) WITH ORDINALITY k(num, n) JOIN pg_attribute a ON a.attnum = k.num
+        WHERE own.conrelid = child.oid AND own.contype = 'p' AND a.attrelid = child.oid) AS identity
     FROM pg_constraint AS key
     JOIN pg_class AS child ON child.oid = key.conrelid
     JOIN pg_namespace AS space ON space.oid = child.relnamespace

@@ -1,5 +1,6 @@
 """SQLite: text for UUIDs and timestamps, one writer at a time, foreign keys in a pragma."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -64,13 +65,20 @@ class SQLiteDialect(SeedDialect):
         found: dict[str, dict[tuple[str, int], list[tuple[str, str]]]] = {}
         for name in tables:
             found[name] = {}
+        identities: dict[str, tuple[str, ...]] = {}
         for row in connection.execute(_FOREIGN_KEYS, {"tables": list(tables)}):
             found[row.target].setdefault((row.child, row.id), []).append(
                 (row.child_column, row.target_column)
             )
+            identities[row.child] = tuple(json.loads(row.identity))
         return {
             name: [
-                Reference(child, tuple(c for c, _ in pairs), tuple(t for _, t in pairs))
+                Reference(
+                    child,
+                    tuple(c for c, _ in pairs),
+                    tuple(t for _, t in pairs),
+                    identity=identities[child],
+                )
                 for (child, _), pairs in sorted(children.items())
             ]
             for name, children in found.items()
@@ -107,7 +115,8 @@ _FOREIGN_KEYS = sa.text(
     """
     SELECT child.name AS child, key.id AS id, target.name AS target, key."from" AS child_column,
       coalesce(key."to", (SELECT name FROM pragma_table_info(target.name) WHERE pk = 1))
-        AS target_column
+        AS target_column,
+      (SELECT json_group_array(name) FROM pragma_table_info(child.name) WHERE pk > 0) AS identity
     FROM sqlite_master AS child
     JOIN pragma_foreign_key_list(child.name) AS key
     JOIN sqlite_master AS target ON target.type = 'table' AND lower(target.name) = lower(key."table")

@@ -5,7 +5,7 @@ walks live rows one by one.
 """
 
 from app.seeding.program.apply import apply
-from app.seeding.program.check import check
+from app.seeding.program.check import check, pointing_rows
 from app.seeding.program.parts import Plan, Policy, Statement, conflicts
 from app.seeding.program.record import record
 from app.seeding.program.resolve import resolve
@@ -17,6 +17,7 @@ __all__ = [
     "apply",
     "check",
     "conflicts",
+    "pointing_rows",
     "record",
     "resolve",
 ]

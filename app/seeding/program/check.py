@@ -6,6 +6,7 @@ found, because one decides the next: a row that is kept keeps the rows that it p
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
@@ -154,33 +155,51 @@ def _check_hidden_edits(
 def _check_reference(plan: Plan, table: StagedTable, reference: Reference) -> Statement:
     """`referenced`: rows that stay point at a row that would go, whatever the key's ON DELETE says."""
     stage = table.deletes
-    child = plan.staged(reference.table) if reference.schema is None else None
-    names = dict.fromkeys(reference.columns)
-    if child:
-        names[child.frozen.id] = None
-    other = sa.table(reference.table, *(sa.column(name) for name in names), schema=reference.schema).alias(
-        "other"
-    )
+    rows = _pointed_at(plan, table, reference, _other(plan, reference))
+    rows = rows.where(stage.c.outcome.is_(None)).group_by(stage.c.seed_id)
+    return conflict(plan, "referenced", table, "", rows, sa.literal(str(reference)), sa.func.count())
+
+
+def pointing_rows(plan: Plan, table: StagedTable, reference: Reference, seed_id: UUID) -> sa.Select[Any]:
+    """The primary keys, as text, of the rows that a `referenced` conflict counts."""
+    other = _other(plan, reference)
+    identity: list[Any] = [plan.dialect.text(other.c[name]) for name in reference.identity]
+    rows = _pointed_at(plan, table, reference, other).where(table.deletes.c.seed_id == seed_id)
+    return rows.with_only_columns(*identity).order_by(*identity)
+
+
+def _other(plan: Plan, reference: Reference) -> Any:
+    """The table that a foreign key belongs to, under a name of its own: it may be the seed table."""
+    child = _child(plan, reference)
+    names = dict.fromkeys([*reference.columns, *reference.identity, *([child.frozen.id] if child else [])])
+    columns: list[Any] = [sa.column(name) for name in names]
+    return sa.table(reference.table, *columns, schema=reference.schema).alias("other")
+
+
+def _child(plan: Plan, reference: Reference) -> StagedTable | None:
+    return plan.staged(reference.table) if reference.schema is None else None
+
+
+def _pointed_at(plan: Plan, table: StagedTable, reference: Reference, other: Any) -> sa.Select[Any]:
+    """Staged deletes with the rows that stay and point at them."""
     points = [
         other.c[column] == table.live.c[target]
         for column, target in zip(reference.columns, reference.target, strict=True)
     ]
+    child = _child(plan, reference)
     stays = _stays(plan, child, other, table, reference) if child else []
-    rows = (
-        sa.select(stage)
-        .join(table.live, table.live_id == stage.c.live_id)
+    return (
+        sa.select(table.deletes)
+        .join(table.live, table.live_id == table.deletes.c.live_id)
         .join(other, sa.and_(*points))
-        .where(stage.c.outcome.is_(None), *stays)
-        .group_by(stage.c.seed_id)
+        .where(*stays)
     )
-    where = ".".join(filter(None, [reference.schema, reference.table, ",".join(reference.columns)]))
-    return conflict(plan, "referenced", table, "", rows, sa.literal(where), sa.func.count())
 
 
 def _stays(
     plan: Plan, child: StagedTable, other: Any, table: StagedTable, reference: Reference
 ) -> Sequence[ColumnElement[bool]]:
-    """Conditions for a referencing row that this move neither deletes nor points elsewhere."""
+    """Conditions for a referencing row that this move neither deletes, points elsewhere, nor gives back."""
     conditions: list[ColumnElement[bool]] = []
     identity, column = other.c[child.frozen.id], reference.columns[0]
     if child.has("delete"):
@@ -194,4 +213,16 @@ def _stays(
             ~plan.dialect.same(moved.c["n_" + column], table.deletes.c.live_id),
         )
         conditions.append(identity.not_in(elsewhere))
+    if child.has("delete") and column in child.columns:
+        # A row that goes back to its owner gets back the link that it had before the seed.
+        back = child.deletes.alias("back")
+        before = entries(child, back.c.seed_id, ["changed"], column)
+        own = pre_image(plan, child, column, before)
+        given = sa.select(back.c.live_id).where(
+            back.c.outcome == "adopted",
+            before.exists(),
+            plan.dialect.same(other.c[column], back.c["o_" + column]),
+            ~plan.dialect.same(own, table.deletes.c.live_id),
+        )
+        conditions.append(identity.not_in(given))
     return conditions
