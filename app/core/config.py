@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     """Seed sets to apply, comma-separated, or `all`; empty: those that the environment allows."""
     lock_timeout: float = Field(default=60.0, gt=0, le=86_400)
     """Seconds that a run waits for another one before it gives up."""
+    admin_password: SecretStr | None = None
+    """What create_admin_account sets where neither a file nor a pipe gives it a password."""
 
     def url(self, *, asynchronous: bool = False) -> URL:
         """The database's URL with the driver this project ships for it.

@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import JSON, DateTime, Engine, MetaData, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, Connection, Dialect
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
 from app.core.config import Settings, get_settings
-from app.core.errors import ConfigurationError, DatabaseUnavailable
+from app.core.errors import ConfigurationError, DatabaseUnavailable, LockTimedOut
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -129,6 +129,24 @@ def connected(engine: Engine) -> Iterator[Connection]:
 def get_engine() -> Engine:
     """The engine of this process, made at first use."""
     return new_engine()
+
+
+@contextmanager
+def transaction(*, commit: bool = True) -> Iterator[Session]:
+    """A session in a transaction of its own, for a script: committed at the end, unless it only tries.
+
+    Raises DatabaseUnavailable and LockTimedOut in place of the driver's errors.
+    """
+    with connected(get_engine()) as connection:
+        try:
+            with Session(connection, expire_on_commit=False) as session:
+                yield session
+                if commit:
+                    session.commit()
+        except OperationalError as error:
+            if "database is locked" in str(error.orig):
+                raise LockTimedOut from None
+            raise DatabaseUnavailable(get_engine().url, error.orig or error) from None
 
 
 def new_session() -> Session:

@@ -31,3 +31,23 @@ class DatabaseUnavailable(AppError):
         lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
         reason = lines[0] if lines else type(cause).__name__
         super().__init__(f"cannot use the database {self.url}: {reason}")
+
+
+class OutputError(AppError):
+    """What was asked for cannot be written."""
+
+
+class SchemaBehind(AppError):
+    """The database does not have the schema that this version of the project works with."""
+
+
+class LockTimedOut(AppError):
+    """Another transaction held a lock for longer than this one may wait."""
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self.seconds = seconds
+        waited = "" if seconds is None else f" after {seconds:g} s"
+        super().__init__(
+            f"another run holds the lock; gave up{waited}, nothing was changed\n"
+            "  wait for it to end and run the same command again, or give it more time"
+        )

@@ -1,21 +1,23 @@
 """Alembic for this application: what env.py needs of it, and the two commands as functions."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 from alembic import command
 from alembic.autogenerate.api import AutogenContext
 from alembic.config import Config
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import JSON, DefaultClause, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from app.core.config import ROOT, Settings, get_settings
 from app.core.database import UTCDateTime, connected, new_engine
-from app.core.errors import AppError, DatabaseUnavailable, shown_url
-from app.seeding import SEED_BASE, Deadlock, LockTimeout, RunOptions, SeedError
+from app.core.errors import AppError, DatabaseUnavailable, SchemaBehind, shown_url
+from app.seeding import SEED_BASE, Deadlock, LockTimeout, Rail, RunOptions, SeedError
 
 
 def alembic_config(options: Mapping[str, str | None] | None = None) -> Config:
@@ -58,15 +60,42 @@ def applied_revisions() -> tuple[str, ...]:
         engine.dispose()
 
 
+def require_schema() -> None:
+    """Raise SchemaBehind unless the database has the newest schema; which seeds it has does not matter."""
+    url = get_settings().url()
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        # Connecting would create it.
+        raise SchemaBehind(f"there is no database {shown_url(url)} yet: alembic upgrade head makes it")
+    config = alembic_config()
+    head = Rail(ScriptDirectory.from_config(config)).schema_head()
+    at = applied_revisions()
+    try:
+        applied = {script.revision for script in _lineage(config, at)}
+    except CommandError:
+        raise SchemaBehind(
+            f"the database {shown_url(url)} is at {', '.join(at)}, which this version of the project does not"
+            " know: it was migrated by a newer one"
+        ) from None
+    if head not in applied:
+        raise SchemaBehind(
+            f"the database {shown_url(url)} is at {', '.join(at) or 'no revision'}, behind the schema {head}:"
+            " run alembic upgrade head first"
+        )
+
+
 def describe_database() -> str:
     """The database's URL without its password."""
     return shown_url(get_settings().url())
 
 
 def _includes_seed_base(config: Config, heads: tuple[str, ...]) -> bool:
+    return any(script.revision == SEED_BASE for script in _lineage(config, heads))
+
+
+def _lineage(config: Config, heads: tuple[str, ...]) -> Iterable[Script]:
+    """The revisions at and below `heads`."""
     scripts = ScriptDirectory.from_config(config)
-    lineage = scripts.iterate_revisions(heads, "base") if heads else ()
-    return any(script.revision == SEED_BASE for script in lineage)
+    return scripts.iterate_revisions(heads, "base") if heads else ()
 
 
 # -- for env.py ------------------------------------------------------------------------------------

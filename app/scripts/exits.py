@@ -1,26 +1,50 @@
-"""Exit codes of the database scripts, and the errors behind them."""
+"""Exit codes of the scripts, and the errors behind them."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import typer
 from alembic.util import CommandError
 
-from app.core.errors import AppError, ConfigurationError, DatabaseUnavailable
+from app.core.errors import (
+    AppError,
+    ConfigurationError,
+    DatabaseUnavailable,
+    LockTimedOut,
+    OutputError,
+    SchemaBehind,
+)
+from app.features.users.errors import AccountConflict, AccountNotFound, InvalidName, PolicyError
 from app.seeding import OptionError
 
-REFUSED, MISCONFIGURED, UNREACHABLE, INTERRUPTED = 1, 2, 6, 130
+REFUSED, INTERRUPTED = 1, 130
 
-_CODES = {
-    ConfigurationError: MISCONFIGURED,
-    OptionError: MISCONFIGURED,
-    DatabaseUnavailable: UNREACHABLE,
+_CODES: dict[type[Exception], int] = {
+    ConfigurationError: 2,
+    OptionError: 2,
+    InvalidName: 2,
+    AccountConflict: 3,
+    PolicyError: 4,
+    AccountNotFound: 5,
+    DatabaseUnavailable: 6,
+    SchemaBehind: 6,
+    LockTimedOut: 7,
+    OutputError: 8,
 }
 
 EXIT_CODES = (
     "Exit codes: 0 done, or nothing to do; 1 refused, nothing was written; 2 wrong usage or settings;"
     " 6 the database cannot be used; 130 interrupted."
 )
+"""Of the database scripts."""
+
+ACCOUNT_EXIT_CODES = (
+    "Exit codes: 0 done, or already so; 2 wrong usage or settings; 3 conflict with what is there;"
+    " 4 against the policy (password, expiry, scope); 5 not found; 6 the database cannot be reached or is"
+    " behind the newest schema; 7 lock timeout; 8 the output cannot be written; 130 interrupted."
+)
+"""Of the account scripts."""
 
 
 @contextmanager
@@ -30,7 +54,11 @@ def exit_codes() -> Iterator[None]:
         yield
     except (AppError, CommandError) as error:
         print(f"ERROR: {error}", file=sys.stderr)
-        raise SystemExit(_CODES.get(type(error), REFUSED)) from None
-    except KeyboardInterrupt:
+        raise SystemExit(_code(error)) from None
+    except (KeyboardInterrupt, typer.Abort):
         print("interrupted, nothing was written", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
+
+
+def _code(error: Exception) -> int:
+    return next((code for kind, code in _CODES.items() if isinstance(error, kind)), REFUSED)

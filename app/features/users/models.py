@@ -70,6 +70,10 @@ class ApiToken(Base):
     last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     replaces_id: Mapped[UUID | None] = mapped_column(ForeignKey("api_tokens.id", ondelete="SET NULL"))
 
+    def is_active(self, now: datetime) -> bool:
+        """Whether it is neither revoked nor expired; at its expiry it is."""
+        return self.revoked_at is None and now < self.expires_at
+
 
 class AuditEvent(Base):
     """One change to an account or a token: what, who, when; never a secret.

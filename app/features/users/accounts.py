@@ -1,0 +1,39 @@
+"""Accounts in the database: found, added, and locked while they change."""
+
+from typing import cast
+
+from sqlalchemy import Table, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.core.locks import take_lock
+from app.features.users.errors import AccountConflict
+from app.features.users.models import User
+
+
+def lock_accounts(session: Session, seconds: float | None) -> None:
+    """Keep other changes of accounts and tokens out until the transaction ends; LockTimedOut."""
+    take_lock(session, cast(Table, User.__table__), seconds)
+
+
+def find_person(session: Session, email: str) -> User | None:
+    """The account of an email address in whatever case; AccountConflict where several differ in case."""
+    found = session.scalars(select(User).where(func.lower(User.email) == email.lower()).limit(2)).all()
+    if len(found) > 1:
+        raise AccountConflict(f"several accounts have the email {email}, in different case: merge them first")
+    return found[0] if found else None
+
+
+def find_service(session: Session, name: str) -> User | None:
+    """The service account of that name."""
+    return session.scalars(select(User).where(User.service_name == name)).one_or_none()
+
+
+def add_account(session: Session, user: User) -> None:
+    """Add an account; AccountConflict where somebody else added it a moment ago, without the lock."""
+    session.add(user)
+    try:
+        session.flush()
+    except IntegrityError:
+        name = user.email or user.service_name
+        raise AccountConflict(f"the account {name} was made by somebody else at this moment") from None

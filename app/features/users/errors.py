@@ -1,0 +1,23 @@
+"""What the account services refuse; each kind has an exit code in the scripts."""
+
+from app.core.errors import AppError
+
+
+class AccountError(AppError):
+    """The base of what the account services refuse; nothing was changed."""
+
+
+class AccountConflict(AccountError):
+    """What is there already contradicts what was asked for."""
+
+
+class PolicyError(AccountError):
+    """A password, an expiry or a scope that is not allowed."""
+
+
+class AccountNotFound(AccountError):
+    """No such account or token."""
+
+
+class InvalidName(AccountError):
+    """An email address or a service name that is none."""

@@ -1,0 +1,121 @@
+"""What accounts may be called, and which passwords, expiries and scopes they may have."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from enum import StrEnum
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import SecretStr
+
+from app.core.security import LONGEST, normalized
+from app.features.users.errors import InvalidName, PolicyError
+
+SHORTEST = 15
+"""Characters of the shortest password, as NIST SP 800-63B-4 asks where nothing else guards an account."""
+
+DEFAULT_DAYS, MOST_DAYS = 180, 365
+DEFAULT_OVERLAP_HOURS, MOST_OVERLAP = 24, timedelta(days=30)
+EXPIRING_SOON = timedelta(days=14)
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{2,62}")
+_TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_STRONG = 4
+"""zxcvbn's best score: at least 10^10 guesses."""
+_GUESSED_FROM = 72
+"""Characters that the estimate looks at: its time grows with the cube of them."""
+_FAMOUS = frozenset({"correcthorsebatterystaple", "tr0ub4dor&3tr0ub4dor&3"})
+"""Passphrases that were published as examples."""
+
+
+class Scope(StrEnum):
+    """What a token may be used for."""
+
+    CATALOG_READ = "catalog:read"
+    INGEST_WRITE = "ingest:write"
+
+
+DEFAULT_SCOPES = (Scope.INGEST_WRITE,)
+
+
+def checked_email(email: str) -> str:
+    """An email address in the form it is stored in: normalized, lower case; InvalidName for none."""
+    try:
+        return validate_email(email.strip(), check_deliverability=False).normalized.lower()
+    except EmailNotValidError as error:
+        raise InvalidName(f"{email!r} is no email address: {error}") from None
+
+
+def checked_service_name(name: str) -> str:
+    """A service's name; InvalidName for anything else, a person's email included."""
+    if not _NAME.fullmatch(name):
+        raise InvalidName(
+            f"{name!r} is no service name: 3 to 63 lower-case letters, digits and hyphens,"
+            " a letter first (such as ingest-bot)"
+        )
+    return name
+
+
+def checked_token_name(name: str) -> str:
+    """A token's name; InvalidName for anything else."""
+    if not _TOKEN_NAME.fullmatch(name):
+        raise InvalidName(
+            f"{name!r} is no token name: up to 63 letters, digits, dots, hyphens and underscores"
+        )
+    return name
+
+
+def checked_password(password: SecretStr, *, about: Iterable[str] = ()) -> SecretStr:
+    """The password, if it may be set; PolicyError says what is wrong without quoting it.
+
+    `about` are words that somebody who knows the account would try: its email address.
+    """
+    text = normalized(password)
+    # The raw length counts too: hashing normalizes, and that takes time.
+    if max(len(text), len(password.get_secret_value())) > LONGEST:
+        raise PolicyError(f"the password is too long: at most {LONGEST:,} characters")
+    if len(text) < SHORTEST:
+        raise PolicyError(f"the password is too short: at least {SHORTEST} characters")
+    if "\0" in text:
+        raise PolicyError("the password contains a NUL character")
+    if _is_guessable(text, about):
+        raise PolicyError(
+            "the password is too easy to guess: it is a common one, or made of repeats, sequences,"
+            " common words or the account's own name"
+        )
+    return password
+
+
+def _is_guessable(text: str, about: Iterable[str]) -> bool:
+    # Its word lists take a tenth of a second to import: only those who set a password wait.
+    from zxcvbn import zxcvbn
+
+    if text.casefold().replace(" ", "") in _FAMOUS:
+        return True
+    words = ["seedrail", *(word for one in about for word in (one, *re.split(r"\W+", one)) if word)]
+    return bool(zxcvbn(text[:_GUESSED_FROM], user_inputs=words)["score"] < _STRONG)
+
+
+def checked_expiry(days: int) -> timedelta:
+    """A token's life; PolicyError outside of 1 to 365 days."""
+    if not 1 <= days <= MOST_DAYS:
+        raise PolicyError(f"a token lives 1 to {MOST_DAYS} days, not {days}")
+    return timedelta(days=days)
+
+
+def checked_overlap(hours: float) -> timedelta:
+    """How long a rotated token lives on; PolicyError for less than nothing and for more than 30 days."""
+    if not 0 <= hours <= MOST_OVERLAP / timedelta(hours=1):
+        raise PolicyError(f"tokens overlap for 0 to {MOST_OVERLAP.days * 24} hours, not {hours:g}")
+    return timedelta(hours=hours)
+
+
+def checked_scopes(scopes: Sequence[str]) -> list[str]:
+    """Declared scopes, sorted and each once; PolicyError for others and for none."""
+    declared = {scope.value for scope in Scope}
+    unknown = sorted(set(scopes) - declared)
+    if unknown:
+        raise PolicyError(f"no such scope: {unknown[0]!r}; there are {', '.join(sorted(declared))}")
+    if not scopes:
+        raise PolicyError("a token needs a scope")
+    return sorted({str(Scope(scope)) for scope in scopes})

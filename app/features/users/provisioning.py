@@ -1,0 +1,243 @@
+"""Service accounts and their tokens: issued, rotated, revoked, listed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from pydantic import SecretStr
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from app.core.clock import utcnow
+from app.features.users import policy, tokens
+from app.features.users.accounts import add_account, find_service, lock_accounts
+from app.features.users.audit import record
+from app.features.users.errors import AccountConflict, AccountNotFound
+from app.features.users.models import ApiToken, User, UserKind
+
+DEFAULT_NAME = "default"
+
+
+class TokenStatus(StrEnum):
+    """How a token stands."""
+
+    ACTIVE = "active"
+    EXPIRING = "expiring soon"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A token; `secret` is its text, only where it was made just now.
+
+    A rotation also tells which token it `replaced`, and which it `revoked` because a third would live.
+    """
+
+    user: User
+    token: ApiToken
+    secret: SecretStr | None = None
+    new_account: bool = False
+    replaced: ApiToken | None = None
+    revoked: Sequence[ApiToken] = ()
+
+
+def provision(
+    session: Session,
+    service_name: str,
+    *,
+    actor: str,
+    token_name: str = DEFAULT_NAME,
+    scopes: Sequence[str] | None = None,
+    expires_in_days: int = policy.DEFAULT_DAYS,
+    ensure: bool = False,
+    now: datetime | None = None,
+    lock_timeout: float | None = None,
+) -> Issued:
+    """A service account, made or found, with a new token.
+
+    An active token of that name is an AccountConflict; with `ensure` it is returned without its secret, if
+    it has the scopes that were asked for. Also raises InvalidName, PolicyError, LockTimedOut.
+    """
+    now = now or utcnow()
+    name, token_name = policy.checked_service_name(service_name), policy.checked_token_name(token_name)
+    wanted = policy.checked_scopes(policy.DEFAULT_SCOPES if scopes is None else scopes)
+    life = policy.checked_expiry(expires_in_days)
+    lock_accounts(session, lock_timeout)
+    user = find_service(session, name)
+    new_account = user is None
+    if user is None:
+        user = User(kind=UserKind.SERVICE, service_name=name)
+        add_account(session, user)
+        record(session, "service.created", actor, user)
+    _refuse_deactivated(user)
+    active = _active(session, user, token_name, now)
+    if not active:
+        token, secret = _issue(session, user, token_name, wanted, now, life, actor)
+        return Issued(user, token, secret, new_account)
+    if not ensure:
+        raise AccountConflict(
+            f"{name} has an active token {token_name!r} ({active[0].display_prefix}…):"
+            " --ensure is content with it, --rotate issues a new one"
+        )
+    if scopes is not None and active[0].scopes != wanted:
+        raise AccountConflict(
+            f"the active token {token_name!r} of {name} has the scopes {', '.join(active[0].scopes)},"
+            f" not {', '.join(wanted)}: --rotate issues a new one"
+        )
+    return Issued(user, active[0])
+
+
+def rotate_token(
+    session: Session,
+    service_name: str,
+    *,
+    actor: str,
+    token_name: str = DEFAULT_NAME,
+    scopes: Sequence[str] | None = None,
+    expires_in_days: int = policy.DEFAULT_DAYS,
+    overlap_hours: float = policy.DEFAULT_OVERLAP_HOURS,
+    now: datetime | None = None,
+    lock_timeout: float | None = None,
+) -> Issued:
+    """A new token in place of the newest of that name, with its scopes unless others are given.
+
+    The old one lives on for the overlap at most; one that it had replaced itself, and that still lives, is
+    revoked. Raises AccountNotFound where nothing of that name was ever issued, AccountConflict for a
+    deactivated account, InvalidName, PolicyError, LockTimedOut.
+    """
+    now = now or utcnow()
+    life, overlap = policy.checked_expiry(expires_in_days), policy.checked_overlap(overlap_hours)
+    asked = None if scopes is None else policy.checked_scopes(scopes)
+    lock_accounts(session, lock_timeout)
+    user = _service(session, service_name)
+    _refuse_deactivated(user)
+    newest = session.scalars(_named(user, token_name).limit(1)).first()
+    if newest is None:
+        raise AccountNotFound(f"{service_name} has no token {token_name!r} to rotate")
+    active = _active(session, user, token_name, now)
+    third = [token for token in active if token is not newest]
+    for token in third:
+        _revoke(session, user, token, actor, now)
+    if newest in active:
+        newest.expires_at = min(newest.expires_at, now + overlap)
+    token, secret = _issue(
+        session, user, token_name, asked or newest.scopes, now, life, actor, replaces=newest
+    )
+    return Issued(user, token, secret, replaced=newest, revoked=third)
+
+
+def revoke_token(
+    session: Session,
+    service_name: str,
+    token_id: UUID,
+    *,
+    actor: str,
+    now: datetime | None = None,
+    lock_timeout: float | None = None,
+) -> tuple[ApiToken, bool]:
+    """The token, revoked from now on, and whether this call did it.
+
+    Raises AccountNotFound where the service has no such token, LockTimedOut.
+    """
+    lock_accounts(session, lock_timeout)
+    user = _service(session, service_name)
+    token = session.get(ApiToken, token_id)
+    if token is None or token.user_id != user.id:
+        raise AccountNotFound(f"{service_name} has no token with the id {token_id}: --list shows its tokens")
+    if token.revoked_at is not None:
+        return token, False
+    _revoke(session, user, token, actor, now or utcnow())
+    return token, True
+
+
+def list_tokens(
+    session: Session, service_name: str, *, now: datetime | None = None
+) -> list[tuple[ApiToken, TokenStatus]]:
+    """Every token of a service with its status, newest first; AccountNotFound for no such service."""
+    now = now or utcnow()
+    user = _service(session, service_name)
+    rows = _newest_first(select(ApiToken).where(ApiToken.user_id == user.id))
+    return [(token, _status(token, now)) for token in session.scalars(rows)]
+
+
+def has_active_token(
+    session: Session, service_name: str, token_name: str = DEFAULT_NAME, *, now: datetime | None = None
+) -> bool:
+    """Whether the service has an active token of that name."""
+    user = find_service(session, service_name)
+    return user is not None and bool(_active(session, user, token_name, now or utcnow()))
+
+
+def _service(session: Session, name: str) -> User:
+    user = find_service(session, policy.checked_service_name(name))
+    if user is None:
+        raise AccountNotFound(f"there is no service account {name}")
+    return user
+
+
+def _refuse_deactivated(user: User) -> None:
+    # A fresh account's default is the database's to give.
+    if user.is_active is False:
+        raise AccountConflict(f"the service account {user.service_name} is deactivated; activate it first")
+
+
+def _named(user: User, token_name: str) -> Select[Any]:
+    return _newest_first(select(ApiToken).where(ApiToken.user_id == user.id, ApiToken.name == token_name))
+
+
+def _newest_first(tokens_: Select[Any]) -> Select[Any]:
+    return tokens_.order_by(ApiToken.created_at.desc(), ApiToken.id)
+
+
+def _active(session: Session, user: User, token_name: str, now: datetime) -> list[ApiToken]:
+    return [token for token in session.scalars(_named(user, token_name)) if token.is_active(now)]
+
+
+def _status(token: ApiToken, now: datetime) -> TokenStatus:
+    if token.revoked_at is not None:
+        return TokenStatus.REVOKED
+    if not token.is_active(now):
+        return TokenStatus.EXPIRED
+    return TokenStatus.EXPIRING if token.expires_at <= now + policy.EXPIRING_SOON else TokenStatus.ACTIVE
+
+
+def _issue(
+    session: Session,
+    user: User,
+    name: str,
+    scopes: Sequence[str],
+    now: datetime,
+    life: timedelta,
+    actor: str,
+    replaces: ApiToken | None = None,
+) -> tuple[ApiToken, SecretStr]:
+    secret = tokens.new_token()
+    token = ApiToken(
+        user_id=user.id,
+        name=name,
+        token_hash=tokens.token_hash(secret),
+        display_prefix=tokens.display_prefix(secret),
+        scopes=list(scopes),
+        created_by=actor,
+        created_at=now,
+        expires_at=now + life,
+        replaces_id=replaces.id if replaces else None,
+    )
+    session.add(token)
+    session.flush()
+    details = {"name": name, "scopes": token.scopes, "expires_at": token.expires_at.isoformat()}
+    if replaces:
+        details["replaces"] = str(replaces.id)
+    record(session, "token.rotated" if replaces else "token.issued", actor, user, token, **details)
+    session.flush()
+    return token, secret
+
+
+def _revoke(session: Session, user: User, token: ApiToken, actor: str, now: datetime) -> None:
+    token.revoked_at = now
+    record(session, "token.revoked", actor, user, token, name=token.name)
+    session.flush()

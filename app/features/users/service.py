@@ -1,0 +1,35 @@
+"""What happens to accounts and their tokens: the functions for a synchronous session.
+
+Every function works in the caller's transaction, which the caller commits. Those that change accounts take a
+lock first and hold it to the transaction's end, so that parallel runs come one after the other and the later
+ones find what the first one made. `actor` is who asks, for the audit trail.
+"""
+
+from app.features.users.admins import AdminOutcome, ensure_admin, needs_password
+from app.features.users.authentication import authenticate, verify_token
+from app.features.users.provisioning import (
+    DEFAULT_NAME,
+    Issued,
+    TokenStatus,
+    has_active_token,
+    list_tokens,
+    provision,
+    revoke_token,
+    rotate_token,
+)
+
+__all__ = [
+    "DEFAULT_NAME",
+    "AdminOutcome",
+    "Issued",
+    "TokenStatus",
+    "authenticate",
+    "ensure_admin",
+    "has_active_token",
+    "list_tokens",
+    "needs_password",
+    "provision",
+    "revoke_token",
+    "rotate_token",
+    "verify_token",
+]

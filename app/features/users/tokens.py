@@ -1,0 +1,53 @@
+"""API tokens as text: a prefix, 256 random bits in base62, and a checksum that finds typing errors.
+
+The form is that of GitHub's tokens: scanners recognize a leaked one, and a malformed one needs no query.
+"""
+
+import hashlib
+import secrets
+import zlib
+
+from pydantic import SecretStr
+
+PREFIX = "srl_"
+BITS = 256
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_BODY, _CHECK = 43, 6
+"""Base62 digits of 256 bits and of a CRC32."""
+_SHOWN = len(PREFIX) + 6
+
+
+def new_token() -> SecretStr:
+    """A fresh token."""
+    body = _base62(secrets.randbits(BITS), _BODY)
+    return SecretStr(PREFIX + body + _checksum(body))
+
+
+def is_well_formed(raw: str) -> bool:
+    """Whether a text can be a token at all: prefix, length, alphabet and checksum."""
+    if not raw.startswith(PREFIX) or len(raw) != len(PREFIX) + _BODY + _CHECK or not raw.isascii():
+        return False
+    body, check = raw[len(PREFIX) : -_CHECK], raw[-_CHECK:]
+    return body.isalnum() and check == _checksum(body)
+
+
+def token_hash(token: SecretStr) -> str:
+    """What is stored: SHA-256 as hex. A token is random, so that a slow hash would add nothing."""
+    return hashlib.sha256(token.get_secret_value().encode()).hexdigest()
+
+
+def display_prefix(token: SecretStr) -> str:
+    """The part of a token that lists may show."""
+    return token.get_secret_value()[:_SHOWN]
+
+
+def _checksum(body: str) -> str:
+    return _base62(zlib.crc32((PREFIX + body).encode()), _CHECK)
+
+
+def _base62(number: int, width: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, len(_ALPHABET))
+        digits = _ALPHABET[digit] + digits
+    return digits.rjust(width, _ALPHABET[0])

@@ -1,0 +1,60 @@
+"""What the account scripts are not told on the command line: asked for at a terminal, or read from a pipe."""
+
+import sys
+from pathlib import Path
+
+import typer
+from pydantic import SecretStr
+
+from app.core.config import get_settings
+from app.core.errors import ConfigurationError
+from app.core.files import read_secret, secret_line
+from app.features.users.errors import PolicyError
+from app.features.users.policy import checked_password
+
+_ATTEMPTS = 3
+
+
+def ask_text(value: str | None, question: str, option: str, *, no_input: bool = False) -> str:
+    """An option's value, or the answer of somebody at the terminal; ConfigurationError without one."""
+    if value:
+        return value
+    _need_terminal(option, no_input)
+    return str(typer.prompt(question, err=True)).strip()
+
+
+def given_password(*, stdin: bool, file: Path | None) -> SecretStr | None:
+    """The password from the one place that it was given in, or None; ConfigurationError for two places."""
+    if stdin and file:
+        raise ConfigurationError("give --password-stdin or --password-file, not both")
+    if stdin:
+        return _not_empty(secret_line(sys.stdin.buffer.read()), "--password-stdin")
+    if file:
+        return _not_empty(read_secret(file), str(file))
+    password = get_settings().admin_password
+    return password if password and password.get_secret_value() else None
+
+
+def ask_password(email: str, *, no_input: bool = False) -> SecretStr:
+    """A password that is typed twice and not shown; one against the policy may be tried again."""
+    _need_terminal("--password-stdin, --password-file or APP_ADMIN_PASSWORD", no_input)
+    for left in reversed(range(_ATTEMPTS)):
+        typed = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        try:
+            return checked_password(SecretStr(typed), about=[email])
+        except PolicyError as error:
+            if not left:
+                raise
+            typer.echo(f"{error}; try another one", err=True)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _not_empty(password: SecretStr, source: str) -> SecretStr:
+    if not password.get_secret_value():
+        raise ConfigurationError(f"there is no password in {source}")
+    return password
+
+
+def _need_terminal(option: str, no_input: bool) -> None:
+    if no_input or not sys.stdin.isatty():
+        raise ConfigurationError(f"{option} is missing, and nobody can be asked for it")

@@ -1,0 +1,66 @@
+"""`python -m app.scripts.users.create_admin_account`: an admin, made once and left alone after that."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.core.database import transaction
+from app.core.migration import require_schema
+from app.features.users import service
+from app.features.users.audit import operator
+from app.scripts.exits import ACCOUNT_EXIT_CODES, exit_codes
+from app.scripts.users.asking import ask_password, ask_text, given_password
+from app.scripts.users.output import Format, say, show
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command(epilog=ACCOUNT_EXIT_CODES)
+def main(
+    email: Annotated[str | None, typer.Option(help="The admin's address; asked for at a terminal.")] = None,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read it from a pipe.")] = False,
+    password_file: Annotated[
+        Path | None, typer.Option(help="Read it from a file that only you can read.")
+    ] = None,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask: fail instead.")] = False,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Make an account that is there an admin.")
+    ] = False,
+    reset_password: Annotated[bool, typer.Option("--reset-password", help="Set a new password.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would happen, and do nothing.")
+    ] = False,
+    format: Annotated[Format, typer.Option(help="json writes the result to standard output.")] = Format.TEXT,
+) -> None:
+    """Make sure that an admin account exists; one that is there stays as it is.
+
+    The password is asked for, or comes from a pipe, a file, or the variable APP_ADMIN_PASSWORD.
+    Never from an argument: everybody on the machine can read those.
+    """
+    with exit_codes():
+        address = ask_text(email, "Email", "--email", no_input=no_input)
+        password = given_password(stdin=password_stdin, file=password_file)
+        require_schema()
+        with transaction(commit=False) as session:
+            needed = service.needs_password(session, address, reset_password=reset_password)
+        if needed and password is None:
+            password = ask_password(address, no_input=no_input)
+        with transaction(commit=not dry_run) as session:
+            user, outcome = service.ensure_admin(
+                session,
+                address,
+                password if needed else None,
+                actor=operator(),
+                promote=promote,
+                reset_password=reset_password,
+            )
+            if format is Format.JSON:
+                result = {"email": user.email, "id": str(user.id), "outcome": outcome, "dry_run": dry_run}
+                show(json.dumps(result))
+        say(f"admin {user.email}: {outcome}{' (dry run: nothing was written)' if dry_run else ''}")
+
+
+if __name__ == "__main__":
+    app()

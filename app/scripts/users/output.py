@@ -1,0 +1,167 @@
+"""Where the account scripts' words go: messages to stderr, results to stdout, secrets where one asked."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from app.core.errors import ConfigurationError, OutputError
+from app.core.files import SecretFile
+from app.features.users import ApiToken
+from app.features.users.service import Issued, TokenStatus
+
+
+class Format(StrEnum):
+    """The form of a result."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class SecretFormat(StrEnum):
+    """The form of a token."""
+
+    TEXT = "text"
+    JSON = "json"
+    ENV = "env"
+
+
+class Sink(Protocol):
+    """Takes a secret, before the transaction that makes it true is committed."""
+
+    def write(self, text: str) -> None:
+        """Write and flush; OutputError where that fails."""
+
+
+class Stdout:
+    """Standard output; a reader that has gone, or a full disk, is an OutputError."""
+
+    def write(self, text: str) -> None:
+        """Write and flush."""
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except OSError as error:
+            # The interpreter flushes once more at its end, and would complain again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise OutputError(f"cannot write to standard output: {error.strerror}") from None
+
+
+def say(message: str) -> None:
+    """A message, which is never part of the result."""
+    print(message, file=sys.stderr)
+
+
+def show(text: str) -> None:
+    """A result."""
+    Stdout().write(text + "\n")
+
+
+def require_sink(form: SecretFormat | None, file: Path | None) -> None:
+    """Raise ConfigurationError where a token would flow into a pipe that nobody chose a format for."""
+    if form is None and file is None and not sys.stdout.isatty():
+        raise ConfigurationError(
+            "standard output is no terminal: choose --format text, json or env, or an --output-file"
+        )
+
+
+@contextmanager
+def secret_sink(file: Path | None) -> Iterator[Sink]:
+    """The place for a token: a new file, or standard output."""
+    if file is None:
+        yield Stdout()
+        return
+    with SecretFile(file) as sink:
+        yield sink
+
+
+def rendered(issued: Issued, form: SecretFormat | None, *, dry_run: bool) -> str:
+    """A token as the format shows it; empty where there is none to show."""
+    secret = issued.secret.get_secret_value() if issued.secret and not dry_run else None
+    if form is SecretFormat.JSON:
+        entry = {
+            "service": issued.user.service_name,
+            "service_id": str(issued.user.id),
+            "new_account": issued.new_account,
+            "token": secret,
+            "token_id": str(issued.token.id),
+            "token_name": issued.token.name,
+            "scopes": issued.token.scopes,
+            "expires_at": issued.token.expires_at.isoformat(),
+            "replaces": str(issued.replaced.id) if issued.replaced else None,
+            "dry_run": dry_run,
+        }
+        return json.dumps(entry) + "\n"
+    if secret is None:
+        return ""
+    return f"APP_API_TOKEN={secret}\n" if form is SecretFormat.ENV else f"{secret}\n"
+
+
+def told(issued: Issued, *, dry_run: bool) -> Iterator[str]:
+    """What happened, in sentences without a secret."""
+    would, token = "would be " if dry_run else "", issued.token
+    if issued.new_account:
+        yield f"service account {issued.user.service_name} {would}created"
+    if issued.secret is None:
+        yield f"token {token.name!r} is there already and active until {token.expires_at:%Y-%m-%d %H:%M} UTC"
+        return
+    shown = "" if dry_run else f" ({token.display_prefix}…)"
+    yield (
+        f"token {token.name!r}{shown} {would}issued for {', '.join(token.scopes)}, until"
+        f" {token.expires_at:%Y-%m-%d %H:%M} UTC"
+    )
+    if issued.replaced:
+        old = issued.replaced
+        yield f"it replaces {old.display_prefix}…, which ends {old.expires_at:%Y-%m-%d %H:%M} UTC"
+    for old in issued.revoked:
+        yield f"{old.display_prefix}… {would}revoked: two tokens of a name may live, not three"
+
+
+def revoked(token: ApiToken, now: bool, *, dry_run: bool) -> str:
+    """What a revocation did."""
+    done = ("would be revoked" if dry_run else "is revoked") if now else "was revoked before"
+    return f"token {token.display_prefix}… {done}"
+
+
+def listed(tokens: Iterable[tuple[ApiToken, TokenStatus]], form: SecretFormat | None) -> str:
+    """Tokens as a table, or as JSON with everything but the secret that nobody has."""
+    if form is SecretFormat.JSON:
+        return json.dumps([_entry(token, status) for token, status in tokens])
+    heads = ("ID", "NAME", "TOKEN", "STATUS", "SCOPES", "EXPIRES", "LAST USED")
+    lines = [heads, *(_line(token, status) for token, status in tokens)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _line(token: ApiToken, status: TokenStatus) -> tuple[str, ...]:
+    used = f"{token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never"
+    return (
+        str(token.id),
+        token.name,
+        f"{token.display_prefix}…",
+        status.value,
+        ",".join(token.scopes),
+        f"{token.expires_at:%Y-%m-%d %H:%M}",
+        used,
+    )
+
+
+def _entry(token: ApiToken, status: TokenStatus) -> dict[str, Any]:
+    times = ("created_at", "expires_at", "revoked_at", "last_used_at")
+    return {
+        "id": str(token.id),
+        "name": token.name,
+        "prefix": token.display_prefix,
+        "status": status.value,
+        "scopes": token.scopes,
+        "created_by": token.created_by,
+        "replaces": str(token.replaces_id) if token.replaces_id else None,
+        **{name: moment.isoformat() if (moment := getattr(token, name)) else None for name in times},
+    }
