@@ -7,11 +7,19 @@ from sqlalchemy import Engine
 
 from app import seeding
 from app.core.config import get_settings
-from app.core.database import connected, new_engine
+from app.core.engines import connected, new_engine
 from app.core.migration import offline_options, render_item, reported, seed_options
-from app.features.catalog import METADATA, seed_catalog
+from app.core.types import METADATA
+from app.seeding import SeedCatalog
 
 config = context.config
+
+
+def seed_catalog() -> SeedCatalog:
+    """The seed sets, with the models that they fill; imported when something asks for them."""
+    from app.features.catalog import seed_catalog
+
+    return seed_catalog()
 
 
 def run(**options: object) -> None:
@@ -26,7 +34,7 @@ def run(**options: object) -> None:
     )
     migration = context.get_context()
     arguments = context.get_x_argument(as_dictionary=True)
-    seeding.attach(migration, seed_catalog(), seed_options(config, arguments))
+    seeding.attach(migration, seed_catalog, seed_options(config, arguments))
     with context.begin_transaction():
         seeding.lock(migration, get_settings().lock_timeout)
         context.run_migrations()

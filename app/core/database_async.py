@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from app.core.config import Settings, get_settings
-from app.core.database import engine_options, tame_sqlite
+from app.core.engines import engine_options, tame_sqlite
 
 
 def new_async_engine(settings: Settings | None = None) -> AsyncEngine:

@@ -15,21 +15,18 @@ _MOST_BYTES = 65_536
 def read_secret(path: Path) -> SecretStr:
     """The line in a file; ConfigurationError where it cannot be read, or more than its owner may read it."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with path.open("rb") as file:
+            # Of the open file: the path may lead elsewhere by now.
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            content = b"" if mode & 0o077 else file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        # Of the open file: the path may lead elsewhere by now.
-        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-        if mode & 0o077:
-            raise ConfigurationError(
-                f"{path} is open to group or others (mode {mode:04o}): chmod 600 {path},"
-                " and change the secret if anybody else uses this machine"
-            )
-        try:
-            return secret_line(file.read(_MOST_BYTES + 1))
-        except OSError as error:
-            raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
+    if mode & 0o077:
+        raise ConfigurationError(
+            f"{path} is open to group or others (mode {mode:04o}): chmod 600 {path},"
+            " and change the secret if anybody else uses this machine"
+        )
+    return secret_line(content)
 
 
 def secret_line(content: bytes) -> SecretStr:

@@ -15,8 +15,9 @@ from sqlalchemy import JSON, DefaultClause, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from app.core.config import ROOT, Settings, get_settings
-from app.core.database import UTCDateTime, connected, new_engine
+from app.core.engines import connected, new_engine
 from app.core.errors import AppError, DatabaseUnavailable, SchemaBehind, shown_url
+from app.core.types import UTCDateTime
 from app.seeding import SEED_BASE, Deadlock, LockTimeout, Rail, RunOptions, SeedError
 
 

@@ -1,5 +1,6 @@
 """Password hashing: Argon2id with pinned parameters, and what a stored hash may ask for at a login."""
 
+import re
 import unicodedata
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
@@ -14,6 +15,8 @@ MEMORY_KIB, PASSES, LANES = 65_536, 3, 4
 
 LONGEST = 4_096
 """Characters of the longest password that is ever hashed: hashing must not become a way to stall us."""
+
+_HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 @lru_cache(maxsize=1)
@@ -49,6 +52,11 @@ def normalized(password: SecretStr) -> str:
     return unicodedata.normalize("NFKC", password.get_secret_value())
 
 
+def is_text(password: SecretStr) -> bool:
+    """Whether it can be hashed at all: half a character, such as JSON lets through, cannot."""
+    return not _HALF_A_CHARACTER.search(password.get_secret_value())
+
+
 def hash_password(password: SecretStr) -> str:
     """The Argon2id hash to store."""
     return str(_context().hash(normalized(password)))
@@ -59,7 +67,7 @@ def verify_password(password: SecretStr, stored: str | None) -> bool:
 
     Without a hash it takes the same time and is False: who asks cannot tell that nobody is there.
     """
-    if len(password.get_secret_value()) > LONGEST:
+    if len(password.get_secret_value()) > LONGEST or not is_text(password):
         return False
     text = normalized(password)
     if stored is None or not _context().identify(stored):
@@ -80,6 +88,6 @@ def is_weaker(stored: str) -> bool:
     A hash that was made with more is left alone: a login never makes it weaker.
     """
     found = _context().handler("argon2").from_string(stored)
-    if found.type != "ID":
+    if found.type != "id":
         return True
     return bool(found.memory_cost * found.rounds < MEMORY_KIB * PASSES)

@@ -1,7 +1,7 @@
 """Everything that migrates: the models' metadata and the seed sets with their documents."""
 
 from app.core.config import ROOT
-from app.core.database import Base
+from app.core.types import METADATA
 from app.features.machines import Machine
 from app.features.machines.seed import machines_seed_set
 from app.features.simulations import Artifact, ExternalLink, Simulation
@@ -14,7 +14,8 @@ DOCUMENTS = ROOT / "app" / "scripts" / "db"
 MODELS = (Machine, Simulation, Artifact, ExternalLink, User, ApiToken, AuditEvent)
 """Every model: importing one registers its table."""
 
-METADATA = Base.metadata
+
+__all__ = ["METADATA", "MODELS", "seed_catalog"]
 
 
 def seed_catalog() -> SeedCatalog:

@@ -4,26 +4,29 @@ It knows nothing of the application's features. An application declares its seed
 its `env.py` passes `configure_options()` to Alembic and calls `attach()` and `lock()`.
 """
 
-from app.seeding.conflicts import ConflictError
-from app.seeding.errors import (
-    ChangeFileError,
-    Deadlock,
-    LockTimeout,
-    OptionError,
-    RailError,
-    SeedError,
-    SetupError,
-    StateError,
-)
-from app.seeding.faults import DocumentError
-from app.seeding.identity import seed_id
-from app.seeding.options import RunOptions
-from app.seeding.plugin import attach, configure_options, lock
-from app.seeding.program import Policy
-from app.seeding.rail import SEED_BASE, Rail
-from app.seeding.sets import SeedCatalog, SeedRow, SeedSet
-from app.seeding.tables import SeedTable
-from app.seeding.types import canonical_timestamp
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from app.seeding.conflicts import ConflictError
+    from app.seeding.errors import (
+        ChangeFileError,
+        Deadlock,
+        LockTimeout,
+        OptionError,
+        RailError,
+        SeedError,
+        SetupError,
+        StateError,
+    )
+    from app.seeding.faults import DocumentError
+    from app.seeding.identity import seed_id
+    from app.seeding.options import Policy, RunOptions
+    from app.seeding.plugin import attach, configure_options, lock
+    from app.seeding.rail import SEED_BASE, Rail
+    from app.seeding.sets import SeedCatalog, SeedRow, SeedSet
+    from app.seeding.tables import SeedTable
+    from app.seeding.types import canonical_timestamp
 
 __all__ = [
     "SEED_BASE",
@@ -50,3 +53,38 @@ __all__ = [
     "lock",
     "seed_id",
 ]
+
+_HOMES = {
+    "ChangeFileError": "errors",
+    "ConflictError": "conflicts",
+    "Deadlock": "errors",
+    "DocumentError": "faults",
+    "LockTimeout": "errors",
+    "OptionError": "errors",
+    "Policy": "options",
+    "Rail": "rail",
+    "RailError": "errors",
+    "RunOptions": "options",
+    "SEED_BASE": "rail",
+    "SeedCatalog": "sets",
+    "SeedError": "errors",
+    "SeedRow": "sets",
+    "SeedSet": "sets",
+    "SeedTable": "tables",
+    "SetupError": "errors",
+    "StateError": "errors",
+    "attach": "plugin",
+    "canonical_timestamp": "types",
+    "configure_options": "plugin",
+    "lock": "plugin",
+    "seed_id": "identity",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The modules are imported when somebody asks for what they hold: `alembic current` needs few of them."""
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    return getattr(import_module(f"{__name__}.{home}"), name)

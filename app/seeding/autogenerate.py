@@ -1,7 +1,7 @@
 """Autogenerate for seeds: compares documents with the history, and splits a revision onto its rails."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, cast
 
 from alembic.autogenerate.api import AutogenContext
@@ -14,7 +14,6 @@ from app.seeding.changefile import Header, encode, sha256
 from app.seeding.changes import Change, diff
 from app.seeding.documents import read_rows
 from app.seeding.errors import ChangeFileError
-from app.seeding.ledger import TABLE_NAMES
 from app.seeding.operations import (
     DowngradeSeedsOp,
     GeneratedSeedsOp,
@@ -29,11 +28,6 @@ log = logging.getLogger(__name__)
 
 PINS = "seed_pins"
 """The key in `config.attributes` under which the template finds a new seed revision's change file."""
-
-
-def include_name(name: str | None, type_: str, parents: Mapping[str, Any]) -> bool:
-    """For `context.configure`: keeps autogenerate from dropping the ledger's tables."""
-    return not (type_ == "table" and name in TABLE_NAMES)
 
 
 def compare_seeds(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:

@@ -18,7 +18,8 @@ from app.seeding.dialects import SeedDialect, dialect_named
 from app.seeding.errors import SeedError
 from app.seeding.ledger import seed_ledger, seed_state
 from app.seeding.live import Live, read_live
-from app.seeding.program import Plan, Policy, Statement
+from app.seeding.options import Policy
+from app.seeding.program import Plan, Statement
 from app.seeding.rail import SEED_BASE, Rail
 from app.seeding.rownames import RowNames
 from app.seeding.stage import StagedTable, load_changes, load_revivals, staged_table

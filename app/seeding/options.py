@@ -6,7 +6,17 @@ from enum import StrEnum
 from typing import TypeVar
 
 from app.seeding.errors import OptionError
-from app.seeding.program import Policy
+
+
+class Policy(StrEnum):
+    """What happens where live rows differ from what the seed expects."""
+
+    ABORT = "abort"
+    """Report every conflict and write nothing."""
+    KEEP = "keep"
+    """The live value wins, and the ledger remembers it."""
+    OVERWRITE = "overwrite"
+    """The seed wins, and the ledger keeps what was there. Rows that others point at still stay."""
 
 
 class Removed(StrEnum):

@@ -1,13 +1,18 @@
 """The Alembic plugin: what `migrations/env.py` calls so that a history carries seeds."""
 
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import MigrationScript, UpgradeOps
 from alembic.runtime.migration import MigrationContext
 from alembic.runtime.plugins import Plugin
+from alembic.util import PriorityDispatchResult
 
-from app.seeding import autogenerate
+import app.seeding.operations  # noqa: F401 - registers what revisions call
 from app.seeding.dialects import dialect_named
+from app.seeding.ledger import TABLE_NAMES
 from app.seeding.options import RunOptions
 from app.seeding.run import SeedRun
 from app.seeding.sets import SeedCatalog
@@ -17,7 +22,7 @@ NAME = "app.seeding"
 
 def setup(plugin: Plugin) -> None:
     """Alembic's entry into a plugin: registers the comparator."""
-    plugin.add_autogenerate_comparator(autogenerate.compare_seeds, "autogenerate")
+    plugin.add_autogenerate_comparator(_compare_seeds, "autogenerate")
 
 
 @cache
@@ -30,21 +35,51 @@ def configure_options() -> dict[str, Any]:
     """Keyword arguments for `context.configure`."""
     register()
     return {
-        "include_name": autogenerate.include_name,
-        "process_revision_directives": autogenerate.process_revision_directives,
+        "include_name": _include_name,
+        "process_revision_directives": _process_revision_directives,
         "autogenerate_plugins": ["alembic.autogenerate.*", NAME],
     }
 
 
-def attach(context: MigrationContext, catalog: SeedCatalog, options: RunOptions | None = None) -> None:
-    """Let the seeds take part in the run of a context that `context.configure` has just made."""
+def attach(
+    context: MigrationContext, catalog: Callable[[], SeedCatalog], options: RunOptions | None = None
+) -> None:
+    """Let the seeds take part in the run of a context that `context.configure` has just made.
+
+    `catalog` is called when a run needs to know the seed sets; before it compares models, at the latest.
+    """
     if context.as_sql:
         for statement in dialect_named(context.dialect.name).session:
             context.impl.static_output(statement)
-    SeedRun(context, catalog, options or RunOptions()).attach()
+    run = SeedRun(context, catalog, options or RunOptions())
+    if "revision_context" in context.opts:
+        _ = run.catalog
+    run.attach()
 
 
 def lock(context: MigrationContext, seconds: float) -> None:
     """Inside the run's transaction: wait for other runs; LockTimeout after `seconds`."""
     if context.connection is not None and not context.as_sql:
         dialect_named(context.dialect.name).lock(context.connection, seconds)
+
+
+# Reading documents takes many imports, and every command passes by here.
+
+
+def _compare_seeds(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
+    from app.seeding.autogenerate import compare_seeds
+
+    return compare_seeds(context, upgrade_ops)
+
+
+def _process_revision_directives(
+    context: MigrationContext, revision: Any, directives: list[MigrationScript]
+) -> None:
+    from app.seeding.autogenerate import process_revision_directives
+
+    process_revision_directives(context, revision, directives)
+
+
+def _include_name(name: str | None, type_: str, parents: Mapping[str, Any]) -> bool:
+    """Keeps autogenerate from dropping the ledger's tables."""
+    return not (type_ == "table" and name in TABLE_NAMES)

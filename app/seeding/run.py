@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,9 +17,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from app.seeding.dialects import dialect_named
 from app.seeding.errors import OptionError, SetupError, StateError
 from app.seeding.ledger import metadata, seed_state
-from app.seeding.move import Move
 from app.seeding.options import RunOptions
-from app.seeding.program import record
 from app.seeding.rail import SEED_BASE, Rail, is_seed
 from app.seeding.sets import SeedCatalog
 from app.seeding.tables import in_foreign_key_order
@@ -52,16 +51,27 @@ class _Journey:
 class SeedRun:
     """The engine's part of one run of Alembic's environment."""
 
-    def __init__(self, context: MigrationContext, catalog: SeedCatalog, options: RunOptions) -> None:
+    def __init__(
+        self, context: MigrationContext, catalog: Callable[[], SeedCatalog], options: RunOptions
+    ) -> None:
         if context.script is None:
             raise SetupError("seeds need Alembic's script directory; run them through its commands")
-        self.context, self.catalog, self.options = context, catalog, options
-        names = sorted(one.name for one in catalog.sets)
-        unknown = sorted(options.sets - {*names, "all"})
-        if unknown:
-            raise OptionError(f"no such seed set: {unknown[0]!r}; there are all, {', '.join(names)}")
+        self.context, self._catalog, self.options = context, catalog, options
+        if options.sets - {"all"}:
+            self._check_sets(options.sets - {"all"})
         self.rail = Rail(context.script)
         self.journey: _Journey | None = None
+
+    @cached_property
+    def catalog(self) -> SeedCatalog:
+        """The application's seed sets."""
+        return self._catalog()
+
+    def _check_sets(self, asked: frozenset[str]) -> None:
+        names = sorted(one.name for one in self.catalog.sets)
+        unknown = sorted(asked - set(names))
+        if unknown:
+            raise OptionError(f"no such seed set: {unknown[0]!r}; there are all, {', '.join(names)}")
 
     @classmethod
     def of(cls, context: MigrationContext) -> "SeedRun":
@@ -171,6 +181,9 @@ class SeedRun:
                 self._leave_out(name, state)
             elif state.revision != target and upgrade in (None, up):
                 sources.setdefault(state.revision, set()).add(name)
+        # What only a move needs takes a while to import.
+        from app.seeding.move import Move
+
         for source in self._ordered(sources, target):
             move = Move(self.rail, source, target, frozenset(sources[source]), self.options.policy)
             moved += move.run(self.context)
@@ -197,6 +210,8 @@ class SeedRun:
         )  # fmt: skip
         # A script cannot know how far a set got that was left out before.
         if not state.left_out and (not self.context.as_sql or state.revision == SEED_BASE):
+            from app.seeding.program import record
+
             sha256 = self.rail.sha256_of(state.revision)
             for statement in record([name], state.revision, sha256, status=_LEFT_OUT):
                 self.context.execute(statement.sql)

@@ -65,7 +65,8 @@ from app import seeding
 def run(**options):
     context.configure(target_metadata=None, transactional_ddl=True, **seeding.configure_options(), **options)
     migration = context.get_context()
-    seeding.attach(migration, context.config.attributes["catalog"], context.config.attributes["options"])
+    attributes = context.config.attributes
+    seeding.attach(migration, lambda: attributes["catalog"], attributes["options"])
     with context.begin_transaction():
         seeding.lock(migration, 10)
         context.run_migrations()

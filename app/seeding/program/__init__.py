@@ -6,13 +6,12 @@ walks live rows one by one.
 
 from app.seeding.program.apply import apply
 from app.seeding.program.check import check, pointing_rows
-from app.seeding.program.parts import Plan, Policy, Statement, conflicts
+from app.seeding.program.parts import Plan, Statement, conflicts
 from app.seeding.program.record import record
 from app.seeding.program.resolve import resolve
 
 __all__ = [
     "Plan",
-    "Policy",
     "Statement",
     "apply",
     "check",

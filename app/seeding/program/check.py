@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.seeding.ledger import seed_ledger
+from app.seeding.options import Policy
 from app.seeding.program import settle
 from app.seeding.program.parts import (
     Plan,
-    Policy,
     Statement,
     conflict,
     entries,

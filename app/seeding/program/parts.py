@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +9,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from app.seeding.dialects import SeedDialect
 from app.seeding.ledger import seed_ledger
+from app.seeding.options import Policy
 from app.seeding.stage import StagedTable
 from app.seeding.tables import Reference
 
@@ -26,17 +26,6 @@ conflicts = sa.Table(
     postgresql_on_commit="DROP",
 )
 """Every conflict of a move, collected before anything is written."""
-
-
-class Policy(StrEnum):
-    """What happens where live rows differ from what the seed expects."""
-
-    ABORT = "abort"
-    """Report every conflict and write nothing."""
-    KEEP = "keep"
-    """The live value wins, and the ledger remembers it."""
-    OVERWRITE = "overwrite"
-    """The seed wins, and the ledger keeps what was there. Rows that others point at still stay."""
 
 
 @dataclass(frozen=True)

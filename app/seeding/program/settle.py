@@ -6,9 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.seeding.ledger import seed_ledger
+from app.seeding.options import Policy
 from app.seeding.program.parts import (
     Plan,
-    Policy,
     Statement,
     conflicts,
     in_conflict,

@@ -1,0 +1,90 @@
+"""Engines and connections: the settings' database with the driver's surprises taken out."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from app.core.config import Settings, get_settings
+from app.core.errors import ConfigurationError, DatabaseUnavailable
+
+
+def canonical_json(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, so that SQLite can compare stored objects as text."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def engine_options(url: URL, settings: Settings) -> dict[str, Any]:
+    """What `create_engine` and `create_async_engine` are told for a URL."""
+    options: dict[str, Any] = {"json_serializer": canonical_json, "hide_parameters": True}
+    if url.get_backend_name() == "sqlite":
+        options["connect_args"] = {"timeout": settings.lock_timeout}
+    else:
+        # UTC keeps the years 1 and 9999 representable whatever zone the server is set to.
+        options["connect_args"] = {"connect_timeout": 10, "options": "-c timezone=utc"}
+        options["pool_pre_ping"] = True
+    return options
+
+
+def tame_sqlite(engine: Engine, *, begin: str = "BEGIN", foreign_keys: bool = True) -> None:
+    """Make SQLite transactional: the driver's implicit transactions off, BEGIN where SQLAlchemy begins.
+
+    Without it the driver commits before DDL, and a killed migration leaves half of itself behind.
+    """
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+def new_engine(settings: Settings | None = None, *, migrating: bool = False) -> Engine:
+    """An engine for the configured database.
+
+    `migrating` is for Alembic: SQLite takes its write lock at BEGIN, and leaves foreign keys unchecked
+    while tables may be rebuilt (dropping the old copy would cascade into its children); a timed-out
+    lock is then the only wait that a second runner has.
+    """
+    settings = settings or get_settings()
+    url = settings.url()
+    try:
+        engine = create_engine(url, **engine_options(url, settings))
+    except (ArgumentError, ValueError, TypeError) as error:
+        raise ConfigurationError(f"DATABASE_URL has an option that its driver refuses: {error}") from None
+    if engine.dialect.name == "sqlite":
+        tame_sqlite(engine, begin="BEGIN IMMEDIATE" if migrating else "BEGIN", foreign_keys=not migrating)
+    return engine
+
+
+@contextmanager
+def connected(engine: Engine) -> Iterator[Connection]:
+    """A connection, or DatabaseUnavailable in place of the driver's traceback."""
+    try:
+        connection = engine.connect()
+        if engine.dialect.name == "sqlite":
+            # SQLite opens the file at the first read: a file that is no database fails here.
+            connection.connection.cursor().execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        raise DatabaseUnavailable(engine.url, error) from None
+    except DBAPIError as error:
+        raise DatabaseUnavailable(engine.url, error.orig or error) from None
+    with connection:
+        yield connection
+
+
+@lru_cache(maxsize=1)
+def get_engine() -> Engine:
+    """The engine of this process, made at first use."""
+    return new_engine()
