@@ -6,25 +6,26 @@ The same changes give the same bytes.
 
 import gzip
 import hashlib
-import io
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
-from uuid import UUID
 
 from app.seeding.changes import Change, Row
 from app.seeding.errors import ChangeFileError
 from app.seeding.identity import canonical_json
+from app.seeding.lines import Line, decode_lines
 from app.seeding.tables import FrozenTable
 
 FORMAT = 1
 COMPRESS_FROM = 1_000_000
 """Bytes from which a change file is stored as gzip."""
+
+_CHUNK = 1 << 20
 
 _RESTORE = "restore the file as it was committed; a change file is never edited by hand"
 
@@ -103,8 +104,8 @@ class ChangeFile:
 
     def header(self) -> Header:
         """The file's header, checked to be this revision's."""
-        with self._lines() as lines:
-            header = self._parse_header(next(lines, ""))
+        with self._opened() as file:
+            header = self._parse_header(file.readline())
         if header.revision != self.revision:
             raise ChangeFileError(
                 self.path.name,
@@ -115,32 +116,50 @@ class ChangeFile:
 
     def changes(self) -> Iterator[Change]:
         """The file's changes, one line at a time; ChangeFileError names a malformed line."""
-        with self._lines() as lines:
-            next(lines, None)
-            last = ("", "")
-            for number, line in enumerate(lines, start=2):
-                change = self._parse_change(line, number)
-                if change.sort_key <= last:
-                    raise self._malformed(number, "is out of order")
-                last = change.sort_key
-                yield change
+        for number, line in enumerate(self.lines(), start=2):
+            try:
+                yield line.change(self.revision)
+            except (ValueError, RecursionError):
+                raise self._malformed(number, "is not a row change") from None
+
+    def lines(self) -> Iterator[Line]:
+        """The file's lines after the header, in their order; ChangeFileError names a malformed one."""
+        with self._opened() as file:
+            file.readline()
+            number, rest, last = 2, b"", ("", "")
+            while chunk := file.read(_CHUNK):
+                body, newline, rest = (rest + chunk).rpartition(b"\n")
+                if newline:
+                    last = yield from self._checked(body, number, last)
+                    number += body.count(b"\n") + 1
+            if rest:
+                yield from self._checked(rest, number, last)
+
+    def _checked(
+        self, body: bytes, number: int, last: tuple[str, str]
+    ) -> Generator[Line, None, tuple[str, str]]:
+        lines = decode_lines(body)
+        if isinstance(lines, int):
+            raise self._malformed(number + lines, "is not a row change")
+        for index, line in enumerate(lines):
+            key = (line.table, line.id)
+            if key <= last:
+                raise self._malformed(number + index, "is out of order")
+            last = key
+            yield line
+        return last
 
     @contextmanager
-    def _lines(self) -> Iterator[Iterator[str]]:
+    def _opened(self) -> Iterator[IO[bytes] | gzip.GzipFile]:
         try:
-            with self._open() as file, io.TextIOWrapper(file, "utf-8", newline="\n") as text:
-                yield iter(text)
-        except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+            with gzip.open(self.path, "rb") if self.path.suffix == ".gz" else self.path.open("rb") as file:
+                yield file
+        except (OSError, EOFError, zlib.error) as error:
             # `strerror` leaves out the path, which the report has already named.
             reason = getattr(error, "strerror", None) or error
             raise ChangeFileError(self.path.name, f"cannot be read: {reason}", _RESTORE) from None
 
-    def _open(self) -> IO[bytes] | gzip.GzipFile:
-        if self.path.suffix == ".gz":
-            return gzip.open(self.path, "rb")
-        return self.path.open("rb")
-
-    def _parse_header(self, line: str) -> Header:
+    def _parse_header(self, line: bytes) -> Header:
         try:
             entry = json.loads(line)
             version = entry["format"]
@@ -160,23 +179,6 @@ class ChangeFile:
             )
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise self._malformed(1, "is not a header") from None
-
-    def _parse_change(self, line: str, number: int) -> Change:
-        try:
-            entry: dict[str, Any] = json.loads(line)
-            old, new = entry.get("old"), entry.get("new")
-            returns = entry.get("return") is True
-            if not (old or new or returns) or not UUID(entry["id"]):
-                raise ValueError
-            if returns:
-                old, new = old or {}, new or {}
-            if not all(isinstance(row, dict | None) for row in (old, new)) or not entry["table"] + "":
-                raise ValueError
-            revisions = dict.fromkeys(new, self.revision) if old and new else {}
-            change = Change(entry["table"], entry["id"], old, new, self.revision, revisions, returns)
-            return change.release() if entry.get("release") is True else change
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            raise self._malformed(number, "is not a row change") from None
 
     def _malformed(self, number: int, problem: str) -> ChangeFileError:
         return ChangeFileError(self.path.name, f"line {number} {problem}", _RESTORE)

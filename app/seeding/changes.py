@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from heapq import merge
-from itertools import groupby
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 Row = Mapping[str, Any]
 
@@ -120,24 +119,54 @@ def _difference(table: str, id_: str, old: Row | None, new: Row | None) -> Chang
     )
 
 
+class Sorted(Protocol):
+    """Something of one row."""
+
+    @property
+    def sort_key(self) -> tuple[str, str]:
+        """Table and seed id."""
+
+
+T = TypeVar("T", bound=Sorted)
+
+
+def merged(runs: Iterable[Iterable[T]]) -> Iterator[list[tuple[int, T]]]:
+    """What sorted runs hold of each row, streamed, in the runs' order and with their number."""
+    group: list[tuple[int, T]] = []
+    last = None
+    # A row is in a run once, so that two entries never tie and are never compared themselves.
+    for key, number, one in merge(*(_keyed(number, run) for number, run in enumerate(runs))):
+        if key != last and group:
+            yield group
+            group = []
+        last = key
+        group.append((number, one))
+    if group:
+        yield group
+
+
+def _keyed(number: int, run: Iterable[T]) -> Iterator[tuple[tuple[str, str], int, T]]:
+    for one in run:
+        yield one.sort_key, number, one
+
+
 def net(runs: Iterable[Iterable[Change]]) -> Iterator[Change]:
     """The net changes of sorted runs applied one after the other, streamed and sorted.
 
     Rows that end where they began are left out.
     """
-    numbered = [_numbered(index, run) for index, run in enumerate(runs)]
-    ordered = merge(*numbered, key=lambda entry: (entry[1].sort_key, entry[0]))
-    for _, group in groupby(ordered, key=lambda entry: entry[1].sort_key):
-        total: Change | None = None
-        for _, change in group:
-            total = change if total is None else _compose(total, change)
+    for group in merged(runs):
+        total = net_of(change for _, change in group)
         if total is not None:
             yield total
 
 
-def _numbered(index: int, run: Iterable[Change]) -> Iterator[tuple[int, Change]]:
-    for change in run:
-        yield index, change
+def net_of(changes: Iterable[Change]) -> Change | None:
+    """The changes of one row as one; None where it ends as it began."""
+    total: Change | None = None
+    for change in changes:
+        total = change if total is None else _compose(total, change)
+    return total
 
 
 def _compose(first: Change, then: Change) -> Change | None:

@@ -24,6 +24,7 @@ from app.seeding.rail import SEED_BASE, Rail
 from app.seeding.rownames import RowNames
 from app.seeding.stage import StagedTable, load_changes, load_revivals, staged_table
 from app.seeding.tables import FrozenTable, in_foreign_key_order
+from app.seeding.types import ColumnType
 
 log = logging.getLogger(__name__)
 
@@ -96,17 +97,20 @@ class _Runner:
 
     # Loader protocol
 
-    def load(self, table: sa.Table, columns: Sequence[str], rows: list[Sequence[Any]]) -> None:
+    def load(
+        self, table: sa.Table, columns: Sequence[tuple[str, ColumnType]], rows: list[Sequence[Any]]
+    ) -> None:
         """Stage one batch: in bulk online, as literals offline."""
         if self.connection is not None:
             loaded = self.dialect.load(self.connection, table, columns, rows)
             if loaded != len(rows):
                 raise SeedError(f"{table.name}: staged {loaded} rows instead of {len(rows)}")
             return
-        names = ", ".join(f'"{name}"' for name in columns)
+        names = ", ".join(f'"{name}"' for name, _ in columns)
+        literals = [self.dialect.literal_of(type_) for _, type_ in columns]
         for start in range(0, len(rows), _ROWS_A_STATEMENT):
             values = ",\n".join(
-                "(" + ", ".join(map(self.dialect.literal, row)) + ")"
+                "(" + ", ".join(write(value) for write, value in zip(literals, row, strict=True)) + ")"
                 for row in rows[start : start + _ROWS_A_STATEMENT]
             )
             # Not through execute(): Alembic turns tabs into spaces there, inside literals too.
@@ -133,10 +137,7 @@ class _Runner:
         move = self.move
         tables = {table.name: table for table in staged}
         positions = {one.revision: position for position, one in enumerate(move.rail.revisions, start=1)}
-        changes = (
-            change for change in move.rail.net_changes(move.source, move.target) if change.table in tables
-        )
-        load_changes(changes, tables, positions, self.dialect, self)
+        load_changes(move.rail.net_rows(move.source, move.target), tables, positions, self)
         if self._may_revive():
             for table in staged:
                 self._load_revivals(table, positions)
@@ -168,7 +169,7 @@ class _Runner:
         rows = (
             row for row in rail.net_changes(SEED_BASE, upper) if row.table == table.name and row.id in changed
         )
-        load_revivals(rows, table, positions, self.dialect, self)
+        load_revivals(rows, table, positions, self)
         table.reviving = True
 
     def _log_staged(self, staged: Iterable[StagedTable]) -> None:

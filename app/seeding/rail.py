@@ -9,8 +9,9 @@ from pathlib import Path
 from alembic.script import Script, ScriptDirectory
 
 from app.seeding.changefile import ChangeFile, Header
-from app.seeding.changes import Change, Row, State, net
+from app.seeding.changes import Change, Row, State, merged, net
 from app.seeding.errors import ChangeFileError, RailError
+from app.seeding.lines import Lone, lone_or_net
 from app.seeding.tables import FrozenTable
 
 SEED_BASE = "seed_base"
@@ -163,6 +164,17 @@ class Rail:
         else:
             for change in self._composed(self.between(target, source)):
                 yield change.inverse()
+
+    def net_rows(self, source: str, target: str) -> Iterator[Lone | Change]:
+        """The same for staging: rows that one line inserts or deletes stay as they stand in the file."""
+        upward = self.position(source) <= self.position(target)
+        revisions = self.between(source, target) if upward else self.between(target, source)
+        names = [one.revision for one in revisions]
+        for group in merged(one.file.lines() for one in revisions):
+            lines = [(names[number], line) for number, line in group]
+            entry = lone_or_net(lines, upward=upward)
+            if entry is not None:
+                yield entry
 
     def state_at(self, revision: str) -> State:
         """Every seeded row at `revision`, by table and seed id: the fold of all change files."""

@@ -5,17 +5,21 @@ position of the seed revision that changed the column (NULL where an update leav
 why a row is not simply written: `adopted`, `kept`, `absent`, `released`; NULL is the plain case.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import sqlalchemy as sa
+from msgspec import MsgspecError, Raw, defstruct
+from msgspec.json import Decoder
+from msgspec.structs import astuple
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeEngine
 
 from app.seeding.changes import Change
-from app.seeding.dialects import SeedDialect
-from app.seeding.errors import SetupError
+from app.seeding.errors import ChangeFileError, SetupError
+from app.seeding.identity import canonical_json
+from app.seeding.lines import Lone
 from app.seeding.tables import FrozenTable
 from app.seeding.types import ColumnType
 
@@ -73,8 +77,10 @@ class StagedTable:
 class Loader(Protocol):
     """Where staged rows go: a connection or a script."""
 
-    def load(self, table: sa.Table, columns: Sequence[str], rows: list[Sequence[Any]]) -> None:
-        """Add stored rows to a staging table."""
+    def load(
+        self, table: sa.Table, columns: Sequence[tuple[str, ColumnType]], rows: list[Sequence[Any]]
+    ) -> None:
+        """Add rows, in canonical form with JSON as text, to a staging table."""
 
 
 def staged_table(frozen: FrozenTable, live_columns: Mapping[str, TypeEngine[Any]] | None) -> StagedTable:
@@ -142,11 +148,10 @@ def load_revivals(
     rows: Iterable[Change],
     staged: StagedTable,
     positions: Mapping[str, int],
-    dialect: SeedDialect,
     loader: Loader,
 ) -> None:
     """Send whole rows, given as inserts, to the table's revivals."""
-    batch = _batch(staged, "revival", positions, dialect)
+    batch = _Batch(staged, "revival", positions)
     for row in rows:
         batch.add(row)
         if len(batch.rows) >= BATCH:
@@ -155,89 +160,116 @@ def load_revivals(
 
 
 def load_changes(
-    changes: Iterable[Change],
+    changes: Iterable[Lone | Change],
     tables: Mapping[str, StagedTable],
     positions: Mapping[str, int],
-    dialect: SeedDialect,
     loader: Loader,
 ) -> None:
     """Send changes to their staging tables in batches, and count them."""
-    batches: dict[tuple[str, str], _Batch] = {}
+    batches: dict[tuple[str, str | None], _Batch] = {}
     for change in changes:
-        effect = change.effect
-        if effect is None:
-            continue
-        key = (change.table, effect)
+        key = change.table, change.effect
         batch = batches.get(key)
         if batch is None:
-            batch = batches[key] = _batch(tables[change.table], effect, positions, dialect)
-        batch.add(change)
+            if change.table not in tables or change.effect is None:
+                continue
+            batch = batches[key] = _Batch(tables[change.table], change.effect, positions)
+        if isinstance(change, Lone):
+            batch.add_lone(change)
+        else:
+            batch.add(change)
         if len(batch.rows) >= BATCH:
             batch.flush(loader)
     for batch in batches.values():
         batch.flush(loader)
 
 
-@dataclass
 class _Batch:
-    staged: StagedTable
-    kind: str
-    columns: list[str]
-    encode: Callable[[Change], Sequence[Any]]
-    rows: list[Sequence[Any]] = field(default_factory=list)
+    """Rows on their way to one staging table, in canonical form, JSON as text."""
+
+    def __init__(self, staged: StagedTable, kind: str, positions: Mapping[str, int]) -> None:
+        self.staged, self.kind, self.positions = staged, kind, positions
+        self.rows: list[Sequence[Any]] = []
+        self.names = list(staged.columns)
+        types = [staged.frozen.columns[name].type for name in self.names]
+        self.json = [index for index, type_ in enumerate(types) if type_.kind == "json"]
+        prefixes = ("o_", "n_", "r_") if kind == "update" else ("o_",) if kind == "delete" else ("n_",)
+        self.columns = [
+            ("seed_id", UUID),
+            ("live_id", UUID),
+            ("position", INTEGER),
+            *(
+                (prefix + name, INTEGER if prefix == "r_" else type_)
+                for name, type_ in zip(self.names, types, strict=True)
+                for prefix in prefixes
+            ),
+        ]
+        self.decode = _row_decoder(self.names, set(self.json))
+
+    def add_lone(self, lone: Lone) -> None:
+        """A row as it stands in its file."""
+        try:
+            values = astuple(self.decode(lone.row))
+        except (MsgspecError, UnicodeDecodeError, RecursionError):
+            raise ChangeFileError(
+                lone.revision,
+                f"{lone.table} {lone.id} is not a row of its table",
+                "restore the change file as it was committed",
+            ) from None
+        if self.json:
+            values = self._with_json_text(values)
+        live = lone.id if self.kind == "delete" else None
+        self.rows.append((lone.id, live, self.positions[lone.revision], *values))
+
+    def _with_json_text(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        row = list(values)
+        for index in self.json:
+            # A change file is canonical, and so is each part of it.
+            row[index] = bytes(row[index]).decode() if row[index] else None
+        return tuple(row)
 
     def add(self, change: Change) -> None:
-        self.rows.append(self.encode(change))
-        if self.kind == "update" and change.new:
-            self.staged.updated.update(set(change.revisions) & set(self.staged.columns))
+        """A change of which more is known than a line says."""
+        if self.kind == "update":
+            self.rows.append(self._partial(change))
+            self.staged.updated.update(set(change.revisions) & set(self.names))
+            return
+        row = (change.old if self.kind == "delete" else change.new) or {}
+        live = change.id if self.kind == "delete" else None
+        self.rows.append((change.id, live, self.positions[change.revision], *self._values(row)))
+
+    def _values(self, row: Mapping[str, Any]) -> list[Any]:
+        values = [row.get(name) for name in self.names]
+        for index in self.json:
+            if values[index] is not None:
+                values[index] = canonical_json(values[index])
+        return values
+
+    def _partial(self, change: Change) -> Sequence[Any]:
+        positions = {name: self.positions[revision] for name, revision in change.revisions.items()}
+        columns = zip(self._values(change.old or {}), self._values(change.new or {}), self.names, strict=True)
+        triples = (part for old, new, name in columns for part in (old, new, positions.get(name)))
+        return (change.id, change.id, max(positions.values()), *triples)
 
     def flush(self, loader: Loader) -> None:
-        if self.rows:
-            loader.load(self.staged.by_kind(self.kind), self.columns, self.rows)
-            if self.kind in self.staged.counts:
-                self.staged.counts[self.kind] += len(self.rows)
-            self.rows = []
+        """Send what has gathered."""
+        if not self.rows:
+            return
+        loader.load(self.staged.by_kind(self.kind), self.columns, self.rows)
+        if self.kind in self.staged.counts:
+            self.staged.counts[self.kind] += len(self.rows)
+        self.rows = []
 
 
-def _batch(staged: StagedTable, kind: str, positions: Mapping[str, int], dialect: SeedDialect) -> _Batch:
-    types = {name: staged.frozen.columns[name].type for name in staged.columns}
-    stored = {name: _nullable(dialect.stored(type_)) for name, type_ in types.items()}
-    identify = dialect.stored(ColumnType("uuid"))
-    head = ["seed_id", "live_id", "position"]
-
-    def whole(change: Change) -> Sequence[Any]:
-        row = change.new if change.new is not None else change.old
-        id_ = identify(change.id)
-        live = id_ if kind == "delete" else None
-        values = (encode((row or {}).get(name)) for name, encode in stored.items())
-        return (id_, live, positions[change.revision], *values)
-
-    def partial(change: Change) -> Sequence[Any]:
-        id_ = identify(change.id)
-        position = max(positions[revision] for revision in change.revisions.values())
-        return (id_, id_, position, *_partial_values(change, stored, positions))
-
-    if kind == "update":
-        return _Batch(staged, kind, [*head, *_triple_names(staged.columns)], partial)
-    prefix = "o_" if kind == "delete" else "n_"
-    return _Batch(staged, kind, [*head, *(prefix + name for name in staged.columns)], whole)
+UUID, INTEGER = ColumnType("uuid"), ColumnType("integer")
 
 
-def _partial_values(
-    change: Change, stored: Mapping[str, Callable[[Any], Any]], positions: Mapping[str, int]
-) -> Iterator[Any]:
-    old, new = change.old or {}, change.new or {}
-    for name, encode in stored.items():
-        changed = name in change.revisions
-        yield encode(old.get(name))
-        yield encode(new.get(name))
-        yield positions[change.revisions[name]] if changed else None
-
-
-def _triple_names(columns: Iterable[str]) -> Iterator[str]:
-    for name in columns:
-        yield from ("o_" + name, "n_" + name, "r_" + name)
-
-
-def _nullable(encode: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else encode(value)
+def _row_decoder(names: Sequence[str], json: set[int]) -> Callable[[Raw], Any]:
+    """From a row's text to a struct with a field for each column; NULL where the text has none."""
+    fields = [
+        (f"c{index}", Raw, Raw()) if index in json else (f"c{index}", str | int | float | bool | None, None)
+        for index in range(len(names))
+    ]
+    struct = defstruct("Row", fields, rename={f"c{index}": name for index, name in enumerate(names)})
+    decode: Callable[[Raw], Any] = Decoder(struct).decode
+    return decode

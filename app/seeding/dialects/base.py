@@ -23,18 +23,22 @@ class SeedDialect(ABC):
     """Statements that an offline script begins with: how its literals are to be read."""
 
     @abstractmethod
-    def stored(self, type_: ColumnType) -> Callable[[Any], Any]:
-        """The function from a canonical value (never None) to what the driver is given."""
-
-    @abstractmethod
     def literal(self, value: Any) -> str:
         """A stored value as an SQL literal that the native client reads back unchanged."""
 
+    def literal_of(self, type_: ColumnType) -> Callable[[Any], str]:
+        """The function from a type's canonical value to an SQL literal."""
+        return self.literal
+
     @abstractmethod
     def load(
-        self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[Any]
+        self,
+        connection: Connection,
+        table: sa.Table,
+        columns: Sequence[tuple[str, ColumnType]],
+        rows: Sequence[Sequence[Any]],
     ) -> int:
-        """Bulk load stored rows into a staging table; returns how many there were."""
+        """Bulk load rows, in canonical form with JSON as text, into a staging table; returns their number."""
 
     @abstractmethod
     def lock(self, connection: Connection, seconds: float) -> None:

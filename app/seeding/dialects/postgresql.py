@@ -1,7 +1,7 @@
 """PostgreSQL: COPY into staging tables, an advisory lock, the catalog's foreign keys."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +12,6 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from app.seeding.dialects.base import SeedDialect
 from app.seeding.errors import LockTimeout
-from app.seeding.identity import canonical_json
 from app.seeding.tables import Reference
 from app.seeding.types import ColumnType
 
@@ -33,9 +32,6 @@ class PostgreSQLDialect(SeedDialect):
 
     session = ("SET client_encoding = 'UTF8';", "SET timezone = 'UTC';")
 
-    def stored(self, type_: ColumnType) -> Callable[[Any], Any]:
-        return canonical_json if type_.kind == "json" else _same
-
     def literal(self, value: Any) -> str:
         if value is None:
             return "NULL"
@@ -50,9 +46,13 @@ class PostgreSQLDialect(SeedDialect):
         return f"'{quoted}'"
 
     def load(
-        self, connection: Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[Any]
+        self,
+        connection: Connection,
+        table: sa.Table,
+        columns: Sequence[tuple[str, ColumnType]],
+        rows: Sequence[Sequence[Any]],
     ) -> int:
-        names = ", ".join(f'"{name}"' for name in columns)
+        names = ", ".join(f'"{name}"' for name, _ in columns)
         cursor = connection.connection.cursor()
         try:
             with cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
@@ -145,10 +145,6 @@ _FOREIGN_KEYS = sa.text(
     ORDER BY child.relname, key.conname
     """
 ).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 def _escape(match: re.Match[str]) -> str:
