@@ -87,6 +87,11 @@ class ChangeFile:
     revision: str
     sha256: str
 
+    @property
+    def size(self) -> int:
+        """Bytes on disk; 0 where the file is missing, which reading it will say."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
     def verify(self) -> None:
         """Raise ChangeFileError unless the file's bytes are the pinned ones."""
         try:

@@ -1,8 +1,10 @@
 """Changes of seed rows and their algebra: apart (diff), one after the other (compose), backwards (invert)."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Protocol, TypeVar
 
 Row = Mapping[str, Any]
@@ -130,19 +132,38 @@ class Sorted(Protocol):
 T = TypeVar("T", bound=Sorted)
 
 
-def merged(runs: Iterable[Iterable[T]]) -> Iterator[list[tuple[int, T]]]:
-    """What sorted runs hold of each row, streamed, in the runs' order and with their number."""
-    group: list[tuple[int, T]] = []
-    last = None
-    # A row is in a run once, so that two entries never tie and are never compared themselves.
-    for key, number, one in merge(*(_keyed(number, run) for number, run in enumerate(runs))):
-        if key != last and group:
+def merged(runs: Sequence[Iterable[T]], main: int = 0) -> Iterator[list[tuple[int, T]]]:
+    """What sorted runs hold of each row, streamed, in the runs' order and with their number.
+
+    The run numbered `main` passes fastest: it should be the longest.
+    """
+    others = _grouped(merge(*(_keyed(number, run) for number, run in enumerate(runs) if number != main)))
+    key, group = next(others, _END)
+    for one in runs[main] if runs else ():
+        here = one.sort_key
+        while key < here:
             yield group
-            group = []
-        last = key
-        group.append((number, one))
-    if group:
+            key, group = next(others, _END)
+        if key == here:
+            # Numbers differ, so that the entries themselves are never compared.
+            yield sorted([*group, (main, one)], key=itemgetter(0))
+            key, group = next(others, _END)
+        else:
+            yield [(main, one)]
+    while group:
         yield group
+        key, group = next(others, _END)
+
+
+_END: tuple[tuple[str, str], list[Any]] = (("\U0010ffff", ""), [])
+"""Above the key of every row."""
+
+
+def _grouped(
+    entries: Iterable[tuple[tuple[str, str], int, T]],
+) -> Iterator[tuple[tuple[str, str], list[tuple[int, T]]]]:
+    for key, group in groupby(entries, key=itemgetter(0)):
+        yield key, [(number, one) for _, number, one in group]
 
 
 def _keyed(number: int, run: Iterable[T]) -> Iterator[tuple[tuple[str, str], int, T]]:
@@ -150,7 +171,7 @@ def _keyed(number: int, run: Iterable[T]) -> Iterator[tuple[tuple[str, str], int
         yield one.sort_key, number, one
 
 
-def net(runs: Iterable[Iterable[Change]]) -> Iterator[Change]:
+def net(runs: Sequence[Iterable[Change]]) -> Iterator[Change]:
     """The net changes of sorted runs applied one after the other, streamed and sorted.
 
     Rows that end where they began are left out.

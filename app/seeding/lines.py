@@ -1,6 +1,7 @@
 """Lines of change files, with their rows still as text: most rows of a move need no more than their bytes."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, NamedTuple
 
@@ -69,13 +70,15 @@ class Lone(NamedTuple):
     revision: str
 
 
-def lone_or_net(lines: list[tuple[str, Line]], *, upward: bool) -> Lone | Change | None:
-    """What a row's lines, each with its revision, come to; taken back where the move goes down."""
+def lone_or_net(
+    lines: list[tuple[int, Line]], revisions: Sequence[str], *, upward: bool
+) -> Lone | Change | None:
+    """What a row's numbered lines come to; taken back where the move goes down."""
     if len(lines) == 1:
-        revision, line = lines[0]
-        inserts = bool(line.new) and not line.old
-        if (inserts or (line.old and not line.new)) and not line.release and not line.returns:
-            effect = "insert" if inserts is upward else "delete"
-            return Lone(line.table, line.id, effect, line.new if inserts else line.old, revision)
-    change = net_of(line.change(revision) for revision, line in lines)
+        number, line = lines[0]
+        if line.new and not line.old:
+            return Lone(line.table, line.id, "insert" if upward else "delete", line.new, revisions[number])
+        if line.old and not (line.new or line.release or line.returns):
+            return Lone(line.table, line.id, "delete" if upward else "insert", line.old, revisions[number])
+    change = net_of(line.change(revisions[number]) for number, line in lines)
     return change.inverse() if change and not upward else change

@@ -141,10 +141,11 @@ class _Runner:
         if self._may_revive():
             for table in staged:
                 self._load_revivals(table, positions)
-        if self.connection is not None:
-            filled = [t.by_kind(kind) for t in staged for kind, n in t.counts.items() if n]
-            for statement in self.dialect.analyze(filled):
-                self.context.execute(statement)
+        filled = [t.by_kind(kind) for t in staged for kind, n in t.counts.items() if n]
+        referenced = {key.table for t in staged for key in t.frozen.foreign_keys.values()}
+        parents = [t.inserts for t in staged if t.name in referenced and t.inserts in filled]
+        for statement in self.dialect.prepare(filled, parents):
+            self.context.execute(statement)
 
     def _may_revive(self) -> bool:
         """Whether an update may have to insert its row, or on the way down to delete it."""
@@ -190,10 +191,20 @@ class _Runner:
                 for key in table.frozen.foreign_keys.values()
             },
             upgrade=self.move.upgrade,
+            from_nothing=self.move.source == SEED_BASE,
             target=self.move.rail.position(self.move.target),
             dialect=self.dialect,
             policy=self.move.policy,
+            seen=None if self.connection is None else self._known(),
         )
+
+    def _known(self) -> Counter[tuple[str, str]]:
+        """The tally, with the ledger's rows of each table in it."""
+        if self.connection is not None:
+            count = sa.select(seed_ledger.c.table_name, sa.func.count()).group_by(seed_ledger.c.table_name)
+            for name, known in self.connection.execute(count):
+                self.tally["known", name] = known
+        return self.tally
 
     def _guard(self, plan: Plan) -> None:
         if self.connection is not None:
@@ -292,7 +303,11 @@ class _Runner:
     def _execute(self, statements: Iterable[Statement]) -> None:
         for statement in statements:
             if self.connection is None:
-                self.context.execute(statement.sql)
+                if not statement.probe:
+                    self.context.execute(statement.sql)
+                continue
+            if statement.probe and statement.counts:
+                self.tally[statement.counts] += self.connection.scalar(statement.sql) or 0
                 continue
             result = self.connection.execute(statement.sql, execution_options={"preserve_rowcount": True})
             if statement.counts:

@@ -170,9 +170,10 @@ class Rail:
         upward = self.position(source) <= self.position(target)
         revisions = self.between(source, target) if upward else self.between(target, source)
         names = [one.revision for one in revisions]
-        for group in merged(one.file.lines() for one in revisions):
-            lines = [(names[number], line) for number, line in group]
-            entry = lone_or_net(lines, upward=upward)
+        sizes = [one.file.size for one in revisions]
+        longest = sizes.index(max(sizes, default=0)) if sizes else 0
+        for group in merged([one.file.lines() for one in revisions], longest):
+            entry = lone_or_net(group, names, upward=upward)
             if entry is not None:
                 yield entry
 
@@ -192,7 +193,7 @@ class Rail:
     def _composed(self, revisions: tuple[SeedRevision, ...]) -> Iterator[Change]:
         if len(revisions) == 1:
             return revisions[0].file.changes()
-        return net(one.file.changes() for one in revisions)
+        return net([one.file.changes() for one in revisions])
 
     def _header(self, one: SeedRevision) -> Header:
         header = one.file.header()

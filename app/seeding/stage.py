@@ -40,6 +40,8 @@ class StagedTable:
     revivals: sa.Table
     """Whole rows for updates that may have to insert or delete: a row that was gone comes back."""
     reviving: bool = False
+    released: bool = False
+    """Whether some of its staged rows are released on the way."""
     counts: dict[str, int] = field(default_factory=lambda: {"insert": 0, "update": 0, "delete": 0})
     updated: set[str] = field(default_factory=set)
     """The columns that some update of this move changes."""
@@ -105,7 +107,7 @@ def staged_table(frozen: FrozenTable, live_columns: Mapping[str, TypeEngine[Any]
         return sa.Table(
             f"seed_{suffix}_{frozen.name}"[:63],
             metadata,
-            sa.Column("seed_id", sa.Uuid(), primary_key=True),
+            sa.Column("seed_id", sa.Uuid(), nullable=False),
             sa.Column("live_id", sa.Uuid()),
             sa.Column("position", sa.Integer()),
             sa.Column("outcome", sa.Text()),
@@ -230,6 +232,7 @@ class _Batch:
 
     def add(self, change: Change) -> None:
         """A change of which more is known than a line says."""
+        self.staged.released |= change.released
         if self.kind == "update":
             self.rows.append(self._partial(change))
             self.staged.updated.update(set(change.revisions) & set(self.names))

@@ -64,8 +64,8 @@ class SeedDialect(ABC):
         """Whether two values that have an equality are the same, NULL being equal to NULL."""
         return one.is_not_distinct_from(other)
 
-    def analyze(self, tables: Sequence[sa.Table]) -> Iterable[sa.Executable]:
-        """Statements that give the planner figures of staged tables."""
+    def prepare(self, tables: Sequence[sa.Table], parents: Sequence[sa.Table]) -> Iterable[sa.Executable]:
+        """Statements that make full staging tables fast to join; ids are looked up in `parents`."""
         return ()
 
     def text(self, value: Any) -> ColumnElement[str]:

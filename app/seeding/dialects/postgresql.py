@@ -80,7 +80,7 @@ class PostgreSQLDialect(SeedDialect):
         names = ", ".join(f'"{name}"' for name in tables)
         yield sa.text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
 
-    def analyze(self, tables: Sequence[sa.Table]) -> Iterable[sa.Executable]:
+    def prepare(self, tables: Sequence[sa.Table], parents: Sequence[sa.Table]) -> Iterable[sa.Executable]:
         for table in tables:
             yield sa.text(f'ANALYZE "{table.name}"')
 

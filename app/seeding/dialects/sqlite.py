@@ -71,6 +71,10 @@ class SQLiteDialect(SeedDialect):
     def lock_tables(self, tables: Sequence[str]) -> Iterable[sa.Executable]:
         return ()
 
+    def prepare(self, tables: Sequence[sa.Table], parents: Sequence[sa.Table]) -> Iterable[sa.Executable]:
+        for table in parents:
+            yield sa.text(f'CREATE INDEX temp."ix_{table.name}" ON "{table.name}" (seed_id)')
+
     def references(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Reference]]:
         found: dict[str, dict[tuple[str, int], list[tuple[str, str]]]] = {}
         for name in tables:

@@ -33,10 +33,12 @@ def apply(plan: Plan) -> Iterator[Statement]:
             yield _update(plan, table)
     for table in reversed(plan.tables):
         if table.has("delete"):
-            yield from _give_back(plan, table)
+            if plan.may("known", table.name):
+                yield from _give_back(plan, table)
             yield _delete(table)
     for table in plan.tables:
-        yield from forget(plan, table)
+        if plan.may("known", table.name):
+            yield from forget(plan, table)
 
 
 def _park(plan: Plan, table: StagedTable) -> Iterator[Statement]:
@@ -51,6 +53,8 @@ def _park(plan: Plan, table: StagedTable) -> Iterator[Statement]:
             continue
         for kind in ("insert", "update", "delete"):
             if not table.has(kind):
+                continue
+            if kind == "delete" and not (table.has("insert") or table.has("update")):
                 continue
             stage = table.by_kind(kind)
             moving = _moves(plan, table, kind, stage, columns)
@@ -111,7 +115,7 @@ def _insert(plan: Plan, table: StagedTable) -> Iterator[Statement]:
             .values(values)
             .where(table.live_id == stage.c.live_id, stage.c.outcome == "adopted")
         )
-    if plan.upgrade:
+    if plan.upgrade or not plan.may("known", table.name):
         return
     for name in table.columns:
         taken = entries(table, stage.c.seed_id, ["changed"], name)

@@ -30,10 +30,14 @@ conflicts = sa.Table(
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of the program; `counts` names the tally that its row count belongs to."""
+    """One statement of the program; `counts` names the tally that its row count belongs to.
+
+    A `probe` is a query for a number, made online alone, so that later statements can be left out.
+    """
 
     sql: sa.Executable
     counts: tuple[str, str] | None = None
+    probe: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class Plan:
     `tables` are in foreign-key order. `references` are all foreign keys that point at them, `unseeded`
     the other live columns with their literal defaults as SQL, `parents` the live tables that seeded
     foreign keys lead to, each with its id as the only column, `uniques` the columns of the live unique
-    constraints. `target` is the rail position at which the move ends.
+    constraints. `from_nothing` says that the move's source holds no seed rows, `target` is the rail
+    position at which it ends. `seen` counts, online, what the statements before have met.
     """
 
     tables: Sequence[StagedTable]
@@ -52,9 +57,19 @@ class Plan:
     uniques: Mapping[str, Sequence[Sequence[str]]]
     parents: Mapping[str, sa.Table]
     upgrade: bool
+    from_nothing: bool
     target: int
     dialect: SeedDialect
     policy: Policy
+    seen: Mapping[tuple[str, str], int] | None = None
+
+    def may(self, what: str, table: str) -> bool:
+        """Whether there may be rows of a kind: `known` to the ledger, `met` by an insert, or `edited`.
+
+        Online and under `abort`, where nothing is settled on the way, the counts so far tell. A clean load
+        is spared most of the program by this; a script for an unknown database has all of it.
+        """
+        return self.seen is None or self.policy is not Policy.ABORT or self.seen[what, table] > 0
 
     def staged(self, name: str) -> StagedTable | None:
         """The staged table of that name, if the move touches it."""

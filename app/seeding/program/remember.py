@@ -27,7 +27,7 @@ def remember(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         for name in sorted(table.updated):
             yield from _remember_update(plan, table, name)
     if table.has("delete") and plan.upgrade:
-        yield from _remember_deletes(table)
+        yield from _remember_deletes(plan, table)
 
 
 def _remember_overwritten_inserts(plan: Plan, table: StagedTable) -> Iterator[Statement]:
@@ -61,19 +61,21 @@ def _remember_update(plan: Plan, table: StagedTable, name: str) -> Iterator[Stat
     already = equal(plan, table, name, stage.c["n_" + name])
     if plan.upgrade:
         yield Statement(_column_entry(plan, table, rows.where(already), stage, name, position, "same"))
+    if not plan.may("known", table.name):
+        return
     fresh = ~entries(table, stage.c.seed_id, ["changed"], name).exists()
     theirs = rows.where(~already, adopted(table, stage), fresh)
     yield Statement(_column_entry(plan, table, theirs, stage, name, position, "changed"))
 
 
-def _remember_deletes(table: StagedTable) -> Iterator[Statement]:
+def _remember_deletes(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     """Rows that were gone before, rows that stay, and adopted rows that go back to their owner."""
     stage = table.deletes
     there = sa.exists().where(table.live_id == stage.c.live_id)
-    for outcome, rows in (
-        ("absent", sa.select(stage).where(stage.c.outcome.is_(None), ~there)),
-        ("kept", sa.select(stage).where(stage.c.outcome == "kept")),
-    ):
+    remembered = {"absent": sa.select(stage).where(stage.c.outcome.is_(None), ~there)}
+    if plan.policy is not Policy.ABORT:
+        remembered["kept"] = sa.select(stage).where(stage.c.outcome == "kept")
+    for outcome, rows in remembered.items():
         yield Statement(
             into_ledger(
                 table,
@@ -82,8 +84,7 @@ def _remember_deletes(table: StagedTable) -> Iterator[Statement]:
                 position=stage.c.position,
                 outcome=outcome,
                 live_id=stage.c.live_id,
-            ),
-            (outcome, table.name) if outcome == "absent" else None,
+            )
         )
 
 

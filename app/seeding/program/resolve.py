@@ -14,15 +14,16 @@ from app.seeding.stage import StagedTable
 def resolve(plan: Plan) -> Iterator[Statement]:
     """The statements, parents before children: a child's natural key may hold its parent's id."""
     for table in plan.tables:
-        yield from _identify(table)
+        if plan.may("known", table.name):
+            yield from _identify(table)
         if table.reviving:
             yield from _revive(plan, table)
-        if not plan.upgrade:
+        if not plan.upgrade and plan.may("known", table.name):
             yield from _recall(plan, table)
-        yield from _follow(table, own=False)
+        yield from _follow(plan, table, own=False)
         yield from _drop_missing_links(plan, table)
-        yield from _match(table)
-        yield from _follow(table, own=True)
+        yield from _match(plan, table)
+        yield from _follow(plan, table, own=True)
 
 
 def _identify(table: StagedTable) -> Iterator[Statement]:
@@ -134,10 +135,12 @@ def _recall_inserts(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         )
 
 
-def _follow(table: StagedTable, *, own: bool) -> Iterator[Statement]:
+def _follow(plan: Plan, table: StagedTable, *, own: bool) -> Iterator[Statement]:
     """Make staged foreign keys hold the live id of parents that were adopted under another id."""
     for name, key in table.frozen.foreign_keys.items():
         if name not in table.columns or (key.table == table.name) != own:
+            continue
+        if not (plan.may("known", key.table) or plan.may("met", key.table)):
             continue
         for kind, prefixes in (("insert", "n"), ("update", "on"), ("delete", "o")):
             if not table.has(kind) or (kind == "update" and name not in table.updated):
@@ -175,7 +178,7 @@ def _drop_missing_links(plan: Plan, table: StagedTable) -> Iterator[Statement]:
             )
 
 
-def _match(table: StagedTable) -> Iterator[Statement]:
+def _match(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     """Live rows that an insert meets, by seed id or by natural key: they are adopted."""
     if not table.has("insert"):
         return
@@ -185,8 +188,11 @@ def _match(table: StagedTable) -> Iterator[Statement]:
         yield Statement(
             sa.update(stage)
             .values(live_id=table.live_id, outcome="adopted")
-            .where(stage.c.outcome.is_(None), *found)
+            .where(stage.c.outcome.is_(None), *found),
+            ("met", table.name),
         )
+    if not plan.may("met", table.name):
+        return
     known = entries(table, stage.c.seed_id, ["adopted"]).exists()
     yield Statement(
         into_ledger(
