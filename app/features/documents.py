@@ -56,13 +56,12 @@ def _uuid(value: Any) -> UUID:
 
 def by_value(kind: type[Enum]) -> BeforeValidator:
     """The validator of a field that takes one of an enum's values."""
-    allowed = ", ".join(repr(member.value) for member in kind)
+    members = {member.value: member for member in kind}
 
     def parse(value: Any) -> Enum:
-        for member in kind:
-            if isinstance(value, str) and member.value == value:
-                return member
-        raise ValueError(f"should be one of {allowed}")
+        if isinstance(value, str) and value in members:
+            return members[value]
+        raise ValueError(f"should be one of {', '.join(map(repr, members))}")
 
     return BeforeValidator(parse)
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import typer
 from alembic.util import CommandError
@@ -47,16 +47,24 @@ ACCOUNT_EXIT_CODES = (
 """Of the account scripts."""
 
 
+def say(message: str) -> None:
+    """A message, never part of the result; where stderr is closed or full, it is dropped."""
+    # print(file=None) would go to standard output.
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(message, file=sys.stderr)
+
+
 @contextmanager
 def exit_codes() -> Iterator[None]:
     """Turn expected errors into one message on stderr and their exit code."""
     try:
         yield
     except (AppError, CommandError) as error:
-        print(f"ERROR: {error}", file=sys.stderr)
+        say(f"ERROR: {error}")
         raise SystemExit(_code(error)) from None
     except (KeyboardInterrupt, typer.Abort):
-        print("interrupted, nothing was written", file=sys.stderr)
+        say("interrupted, nothing was written")
         raise SystemExit(INTERRUPTED) from None
 
 

@@ -24,6 +24,8 @@ from app.seeding.tables import FrozenTable
 FORMAT = 1
 COMPRESS_FROM = 1_000_000
 """Bytes from which a change file is stored as gzip."""
+COMPRESS_LEVEL = 6
+"""gzip's own default: Python's takes twice the time for the last percent."""
 
 _CHUNK = 1 << 20
 
@@ -57,7 +59,7 @@ def encode(header: Header, changes: Iterable[Change]) -> tuple[bytes, str]:
     content = ("\n".join(lines) + "\n").encode()
     if len(content) < COMPRESS_FROM:
         return content, ".jsonl"
-    return gzip.compress(content, mtime=0), ".jsonl.gz"
+    return gzip.compress(content, COMPRESS_LEVEL, mtime=0), ".jsonl.gz"
 
 
 def sha256(content: bytes) -> str:

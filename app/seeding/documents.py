@@ -1,6 +1,8 @@
 """Reads seed documents into canonical rows, or says everything that is wrong with them at once."""
 
-from collections.abc import Iterable, Iterator
+import gc
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,7 +12,7 @@ from app.seeding.faults import DocumentError, Fault, explain
 from app.seeding.identity import seed_id_of
 from app.seeding.integrity import Lost, Placed, Rows, check_links, check_unique
 from app.seeding.sets import SeedCatalog, SeedRow, SeedSet
-from app.seeding.sources import Problem, Source, parse, unstorable
+from app.seeding.sources import Problem, Source, parse
 from app.seeding.tables import FrozenTable, row_key
 
 KEY_BYTES_LIMIT = 2_600
@@ -19,6 +21,23 @@ KEY_BYTES_LIMIT = 2_600
 
 def read_rows(catalog: SeedCatalog) -> Rows:
     """The rows that the documents ask for; DocumentError with every fault of every document."""
+    with _no_garbage():
+        return _read(catalog)
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Millions of objects come to stay: looking for cycles among them again and again takes long."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _read(catalog: SeedCatalog) -> Rows:
     faults: list[Fault] = []
     placed: list[Placed] = []
     lost: dict[str, Lost] = {}
@@ -56,7 +75,7 @@ def _read_element(
     one: SeedSet, index: int, tables: dict[str, FrozenTable], source: Source
 ) -> tuple[list[Placed], list[Problem]]:
     element = source.elements[index]
-    problems = list(dict.fromkeys(unstorable(element, (index,))))
+    problems = list(dict.fromkeys(source.unstorable(index)))
     try:
         model = one.schema.model_validate(element)
     except ValidationError as error:
@@ -104,17 +123,24 @@ def _table_of(row: SeedRow, tables: dict[str, FrozenTable]) -> FrozenTable:
 def _canonical_values(blank: Placed, row: SeedRow) -> tuple[dict[str, Any], list[Problem]]:
     values: dict[str, Any] = {}
     bad: list[Problem] = []
+    found = row.values.get
     for name, column in blank.table.columns.items():
+        value = found(name)
+        if value is None and column.nullable:
+            values[name] = None
+            continue
         try:
-            values[name] = column.type.canonical(row.values.get(name))
-            if values[name] is None and not column.nullable:
+            values[name] = column.type.canonical(value)
+            if value is None:
                 raise ValueError("must have a value, the column is NOT NULL")
         except ValueError as error:
             bad.append((blank.place(name), str(error)))
     return values, bad
 
 
-def _too_large(row: Placed, key: Iterable[Any]) -> Iterator[Problem]:
+def _too_large(row: Placed, key: Sequence[Any]) -> Iterator[Problem]:
+    if sum(4 * len(str(part)) for part in key) <= KEY_BYTES_LIMIT:
+        return
     sizes = {name: len(str(part).encode()) for name, part in zip(row.table.key, key, strict=True)}
     size = sum(sizes.values())
     if size > KEY_BYTES_LIMIT:

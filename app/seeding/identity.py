@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from hashlib import sha1
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 SEED_NAMESPACE = UUID("7c1f5f0e-3a52-5d0b-9a53-6d1c2f0e8b41")
 """The UUIDv5 namespace of every seed id. Changing it would orphan every seeded row ever written."""
@@ -11,7 +12,11 @@ SEED_NAMESPACE = UUID("7c1f5f0e-3a52-5d0b-9a53-6d1c2f0e8b41")
 
 def canonical_json(value: Any) -> str:
     """The one JSON text of a value: sorted keys, no spaces, no escapes that are not needed."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _encode(value)
+
+
+# Made once: json.dumps() makes an encoder for each call that asks for anything but its defaults.
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
 def seed_id(table: str, *key: Any) -> str:
@@ -25,4 +30,13 @@ def seed_id(table: str, *key: Any) -> str:
 
 def seed_id_of(table: str, key: Sequence[Any]) -> str:
     """`seed_id` for a key that is already a sequence."""
-    return str(uuid5(SEED_NAMESPACE, canonical_json([table, *key])))
+    # uuid.uuid5() says the same in three times the time.
+    name = canonical_json([table, *key]).encode()
+    digest = bytearray(sha1(_NAMESPACE + name, usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+_NAMESPACE = SEED_NAMESPACE.bytes

@@ -15,6 +15,8 @@ DEPTH_LIMIT = 64
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
+_ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+
 Problem = tuple[Path, str]
 """A place in a document and what is wrong there."""
 
@@ -24,11 +26,21 @@ ABSENT = object()
 
 @dataclass(frozen=True)
 class Source:
-    """A document's name, its text for pointing into it, and its elements."""
+    """A document's name, its text for pointing into it, and its elements.
+
+    `plain` says that nothing in the text asks for a search for what no database stores.
+    """
 
     file: str
     text: Text
     elements: list[Any]
+    plain: bool = False
+
+    def unstorable(self, index: int) -> Iterator[Problem]:
+        """What no database stores of an element, although JSON allows it."""
+        element = self.elements[index]
+        if not self.plain or _is_deep(element, DEPTH_LIMIT - 1):
+            yield from unstorable(element, (index,))
 
     def fault(self, path: Path, message: str, twin: Path | None = None) -> Fault:
         """A fault at a path of this document; `twin` is the path that it repeats."""
@@ -71,8 +83,15 @@ def parse(document: FilePath) -> Source | Fault:
         return Fault(file, (), f"is not UTF-8 (byte 0x{raw[error.start]:02x})", line)
     if not text.strip():
         return Fault(file, (), "is empty: it must hold a JSON list, if only []", 1)
+    reader = _Reader()
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=float, parse_int=_integer)
+        value = json.loads(
+            text,
+            object_pairs_hook=reader.mapping,
+            parse_constant=reader.number,
+            parse_float=reader.number,
+            parse_int=reader.integer,
+        )
     except json.JSONDecodeError as error:
         problem = f"{error.msg[:1].lower()}{error.msg[1:]}".removesuffix(" at").removesuffix(" starting")
         message = f"is not JSON: {problem} (column {error.colno})"
@@ -82,24 +101,50 @@ def parse(document: FilePath) -> Source | Fault:
         return Fault(file, (), message, line_too_deep(text, DEPTH_LIMIT))
     if not isinstance(value, list):
         return Fault(file, (), f"must be a list of objects, not {show_value(value)}", Text(text))
-    return Source(file, Text(text), value)
+    return Source(file, Text(text), value, plain=not (reader.doubtful or _escapes(text)))
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) == len(pairs):
-        return members
-    marked = _Repeated(members)
-    counts = Counter(key for key, _ in pairs)
-    marked.repeated = tuple(key for key in members if counts[key] > 1)
-    return marked
+class _Reader:
+    """Makes values, and notes whether any of them is `doubtful`: a key came twice, a number is too large."""
+
+    doubtful = False
+
+    def mapping(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """The object of some pairs; a _Repeated where a key comes again."""
+        members = dict(pairs)
+        if len(members) == len(pairs):
+            return members
+        self.doubtful = True
+        marked = _Repeated(members)
+        counts = Counter(key for key, _ in pairs)
+        marked.repeated = tuple(key for key in members if counts[key] > 1)
+        return marked
+
+    def number(self, text: str) -> float:
+        """A number, which may be infinite."""
+        value = float(text)
+        self.doubtful |= not math.isfinite(value)
+        return value
+
+    def integer(self, digits: str) -> int | float:
+        """An integer; a _TooLong where Python refuses to read it."""
+        try:
+            return int(digits)
+        except ValueError:
+            self.doubtful = True
+            return _TooLong("inf")
 
 
-def _integer(digits: str) -> int | float:
-    try:
-        return int(digits)
-    except ValueError:
-        return _TooLong("inf")
+def _escapes(text: str) -> bool:
+    """Whether it may hold characters, written as escapes, that no database stores."""
+    return "\\u" in text and _ESCAPED.search(text) is not None
+
+
+def _is_deep(value: Any, levels: int) -> bool:
+    """Whether containers are nested deeper than so many levels."""
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    nested = [member for member in members if isinstance(member, dict | list)]
+    return bool(nested) and (levels <= 0 or any(_is_deep(member, levels - 1) for member in nested))
 
 
 def unstorable(element: Any, path: Path) -> Iterator[Problem]:

@@ -23,7 +23,7 @@ from app.seeding.lines import Lone
 from app.seeding.tables import FrozenTable
 from app.seeding.types import ColumnType
 
-BATCH = 2_000
+BATCH = 5_000
 """Rows that are held in memory for one bulk load."""
 
 

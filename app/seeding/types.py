@@ -22,6 +22,7 @@ KINDS = (
 
 _INTEGER_LIMIT = 2**63
 _DECIMAL_DIGITS = 1_000
+_CANONICAL_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _WRITTEN = re.compile(r"([a-z]+)(?:\(([1-9][0-9]*)(?:,(0|[1-9][0-9]*))?\))?", re.ASCII)
 
 
@@ -156,9 +157,18 @@ def _expect(kind: type | tuple[type, ...], what: str) -> Any:
     return check
 
 
+_expect_string = _expect(str, "a string")
+_expect_decimal = _expect((Decimal, int, str), "a decimal")
+_expect_uuid = _expect(str, "a UUID")
+_expect_datetime = _expect(datetime, "a date and time")
+_expect_date = _expect(date, "a date")
+
+
 def _string(value: Any) -> str:
+    if type(value) is str:
+        return value
     # An enum that is a string stands for its value, which is not always what str() says.
-    return str(_expect(str, "a string")(value.value if isinstance(value, Enum) else value))
+    return str(_expect_string(value.value if isinstance(value, Enum) else value))
 
 
 def _integer(value: Any) -> int:
@@ -186,7 +196,7 @@ def _decimal(value: Any) -> str:
     if isinstance(value, bool):
         raise ValueError(f"is not a decimal: {value!r}")
     try:
-        number = Decimal(_expect((Decimal, int, str), "a decimal")(value))
+        number = Decimal(_expect_decimal(value))
     except InvalidOperation:
         raise ValueError(f"is not a decimal: {value!r}") from None
     if not number.is_finite():
@@ -200,12 +210,14 @@ def _decimal(value: Any) -> str:
 
 
 def _uuid(value: Any) -> str:
-    return str(value if isinstance(value, UUID) else UUID(_expect(str, "a UUID")(value)))
+    if type(value) is str and _CANONICAL_UUID.fullmatch(value):
+        return value
+    return str(value if isinstance(value, UUID) else UUID(_expect_uuid(value)))
 
 
 def _timestamp(value: Any) -> str:
     try:
-        return canonical_timestamp(_expect(datetime, "a date and time")(value))
+        return canonical_timestamp(_expect_datetime(value))
     except OverflowError:
         raise ValueError("lies outside the years 1 to 9999 in UTC") from None
 
@@ -213,7 +225,7 @@ def _timestamp(value: Any) -> str:
 def _date(value: Any) -> str:
     if isinstance(value, datetime):
         raise ValueError(f"is not a date: {value!r}")
-    return str(_expect(date, "a date")(value).isoformat())
+    return str(_expect_date(value).isoformat())
 
 
 def _json(value: Any) -> Any:

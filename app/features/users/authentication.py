@@ -11,7 +11,9 @@ from app.core.security import hash_password, is_weaker, verify_password
 from app.features.users import tokens
 from app.features.users.accounts import find_person
 from app.features.users.audit import record
+from app.features.users.errors import AccountConflict, InvalidName
 from app.features.users.models import ApiToken, User, UserKind
+from app.features.users.policy import checked_email
 
 USED_AGAIN = timedelta(minutes=5)
 """How old `last_used_at` gets before a use of the token writes it anew."""
@@ -22,8 +24,16 @@ def authenticate(session: Session, email: str, password: SecretStr) -> User | No
 
     A hash that is weaker than today's is replaced, a stronger one is not.
     """
-    user = find_person(session, email.strip())
+    user = find_login(session, email)
     return admit(session, user, password, verify_password(password, user.password_hash if user else None))
+
+
+def find_login(session: Session, email: str) -> User | None:
+    """The person of an address in the form it is stored in; None for no address, or for several people's."""
+    try:
+        return find_person(session, checked_email(email))
+    except (InvalidName, AccountConflict):
+        return None
 
 
 def admit(session: Session, user: User | None, password: SecretStr, verified: bool) -> User | None:

@@ -103,31 +103,31 @@ def rotate_token(
     now: datetime | None = None,
     lock_timeout: float | None = None,
 ) -> Issued:
-    """A new token in place of the newest of that name, with its scopes unless others are given.
+    """A new token in place of the newest active one of that name, or else of the newest.
 
-    The old one lives on for the overlap at most; one that it had replaced itself, and that still lives, is
-    revoked. Raises AccountNotFound where nothing of that name was ever issued, AccountConflict for a
-    deactivated account, InvalidName, PolicyError, LockTimedOut.
+    It has the old one's scopes unless others are given. The old one lives on for the overlap at most; one
+    that it had replaced itself, and that still lives, is revoked. Raises AccountNotFound where nothing of
+    that name was ever issued, AccountConflict for a deactivated account, InvalidName, PolicyError,
+    LockTimedOut.
     """
-    now = now or utcnow()
+    now, token_name = now or utcnow(), policy.checked_token_name(token_name)
     life, overlap = policy.checked_expiry(expires_in_days), policy.checked_overlap(overlap_hours)
     asked = None if scopes is None else policy.checked_scopes(scopes)
     lock_accounts(session, lock_timeout)
     user = _service(session, service_name)
     _refuse_deactivated(user)
-    newest = session.scalars(_named(user, token_name).limit(1)).first()
-    if newest is None:
+    named = list(session.scalars(_named(user, token_name)))
+    if not named:
         raise AccountNotFound(f"{service_name} has no token {token_name!r} to rotate")
-    active = _active(session, user, token_name, now)
-    third = [token for token in active if token is not newest]
+    active = [token for token in named if token.is_active(now)]
+    # The newest may have been revoked while clients are still on the one before.
+    old, third = active[0] if active else named[0], active[1:]
     for token in third:
         _revoke(session, user, token, actor, now)
-    if newest in active:
-        newest.expires_at = min(newest.expires_at, now + overlap)
-    token, secret = _issue(
-        session, user, token_name, asked or newest.scopes, now, life, actor, replaces=newest
-    )
-    return Issued(user, token, secret, replaced=newest, revoked=third)
+    if active:
+        old.expires_at = min(old.expires_at, now + overlap)
+    token, secret = _issue(session, user, token_name, asked or old.scopes, now, life, actor, replaces=old)
+    return Issued(user, token, secret, replaced=old, revoked=third)
 
 
 def revoke_token(

@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.core.security import verify_password
 from app.features.users import service
-from app.features.users.accounts import find_person
-from app.features.users.authentication import admit
+from app.features.users.authentication import admit, find_login
 from app.features.users.models import User
 
 P = ParamSpec("P")
@@ -41,7 +40,7 @@ verify_token = _awaited(service.verify_token)
 
 async def authenticate(session: AsyncSession, email: str, password: SecretStr) -> User | None:
     """As the synchronous one; the password is verified in a thread, so that others are served meanwhile."""
-    user = await session.run_sync(find_person, email.strip())
+    user = await session.run_sync(find_login, email)
     verified = await asyncio.to_thread(verify_password, password, user.password_hash if user else None)
     return await session.run_sync(admit, user, password, verified)
 

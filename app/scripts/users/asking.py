@@ -1,6 +1,7 @@
 """What the account scripts are not told on the command line: asked for at a terminal, or read from a pipe."""
 
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import typer
@@ -11,6 +12,7 @@ from app.core.errors import ConfigurationError
 from app.core.files import read_secret, secret_line
 from app.features.users.errors import PolicyError
 from app.features.users.policy import checked_password
+from app.scripts.users.output import is_terminal
 
 _ATTEMPTS = 3
 
@@ -20,7 +22,9 @@ def ask_text(value: str | None, question: str, option: str, *, no_input: bool = 
     if value:
         return value
     _need_terminal(option, no_input)
-    return str(typer.prompt(question, err=True)).strip()
+    # `err` leaves the prompt's last blank on standard output, where the result goes.
+    with redirect_stdout(sys.stderr):
+        return str(typer.prompt(question, err=True)).strip()
 
 
 def given_password(*, stdin: bool, file: Path | None) -> SecretStr | None:
@@ -28,7 +32,8 @@ def given_password(*, stdin: bool, file: Path | None) -> SecretStr | None:
     if stdin and file:
         raise ConfigurationError("give --password-stdin or --password-file, not both")
     if stdin:
-        return _not_empty(secret_line(sys.stdin.buffer.read()), "--password-stdin")
+        content = sys.stdin.buffer.read() if sys.stdin is not None else b""
+        return _not_empty(secret_line(content), "--password-stdin")
     if file:
         return _not_empty(read_secret(file), str(file))
     password = get_settings().admin_password
@@ -56,5 +61,5 @@ def _not_empty(password: SecretStr, source: str) -> SecretStr:
 
 
 def _need_terminal(option: str, no_input: bool) -> None:
-    if no_input or not sys.stdin.isatty():
+    if no_input or not is_terminal(sys.stdin) or sys.stderr is None:
         raise ConfigurationError(f"{option} is missing, and nobody can be asked for it")

@@ -10,9 +10,9 @@ from app.core.database import transaction
 from app.core.migration import require_schema
 from app.features.users import service
 from app.features.users.audit import operator
-from app.scripts.exits import ACCOUNT_EXIT_CODES, exit_codes
+from app.scripts.exits import ACCOUNT_EXIT_CODES, exit_codes, say
 from app.scripts.users.asking import ask_password, ask_text, given_password
-from app.scripts.users.output import Format, say, show
+from app.scripts.users.output import Format, show
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from app.core.database import transaction
 from app.features.users.service import Issued
-from app.scripts.users.output import SecretFormat, rendered, require_sink, say, secret_sink, show, told
+from app.scripts.exits import say
+from app.scripts.users.output import SecretFormat, rendered, require_sink, secret_sink, show, told
 
 
 def issue(
@@ -31,7 +32,9 @@ def issue(
             return
     with secret_sink(output_file) as sink, transaction() as session:
         issued = make(session)
-        sink.write(rendered(issued, format, dry_run=False))
+        # Where another run was faster there is no secret, and its file goes again.
+        if issued.secret or output_file is None:
+            sink.write(rendered(issued, format, dry_run=False))
     _report(issued, None, dry_run=False, shown=False)
 
 

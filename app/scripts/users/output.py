@@ -1,4 +1,4 @@
-"""Where the account scripts' words go: messages to stderr, results to stdout, secrets where one asked."""
+"""Where the account scripts' results go: to standard output, and secrets where somebody asked for them."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from app.core.errors import ConfigurationError, OutputError
 from app.core.files import SecretFile
@@ -42,6 +42,8 @@ class Stdout:
 
     def write(self, text: str) -> None:
         """Write and flush."""
+        if sys.stdout is None:
+            raise OutputError("cannot write to standard output: it is closed")
         try:
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -51,19 +53,19 @@ class Stdout:
             raise OutputError(f"cannot write to standard output: {error.strerror}") from None
 
 
-def say(message: str) -> None:
-    """A message, which is never part of the result."""
-    print(message, file=sys.stderr)
-
-
 def show(text: str) -> None:
     """A result."""
     Stdout().write(text + "\n")
 
 
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody is there; a stream that was closed before the start is None."""
+    return stream is not None and stream.isatty()
+
+
 def require_sink(form: SecretFormat | None, file: Path | None) -> None:
     """Raise ConfigurationError where a token would flow into a pipe that nobody chose a format for."""
-    if form is None and file is None and not sys.stdout.isatty():
+    if form is None and file is None and not is_terminal(sys.stdout):
         raise ConfigurationError(
             "standard output is no terminal: choose --format text, json or env, or an --output-file"
         )
@@ -145,7 +147,8 @@ def _line(token: ApiToken, status: TokenStatus) -> tuple[str, ...]:
     return (
         str(token.id),
         token.name,
-        f"{token.display_prefix}…",
+        # Results are ASCII: a pipe may have another encoding.
+        f"{token.display_prefix}...",
         status.value,
         ",".join(token.scopes),
         f"{token.expires_at:%Y-%m-%d %H:%M}",

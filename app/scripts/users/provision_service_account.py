@@ -9,12 +9,12 @@ from app.core.database import transaction
 from app.core.migration import require_schema
 from app.features.users import service
 from app.features.users.audit import operator
-from app.scripts.exits import ACCOUNT_EXIT_CODES, exit_codes
+from app.scripts.exits import ACCOUNT_EXIT_CODES, exit_codes, say
 from app.scripts.users import options
 from app.scripts.users.asking import ask_text
 from app.scripts.users.issuing import issue
 from app.scripts.users.options import Mode
-from app.scripts.users.output import listed, revoked, say, show
+from app.scripts.users.output import listed, revoked, show
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
