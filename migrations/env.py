@@ -1,5 +1,6 @@
 """Alembic's environment: the application's database and models, and the seeds on their rail."""
 
+import logging
 from logging.config import fileConfig
 
 from alembic import context
@@ -8,7 +9,7 @@ from sqlalchemy import Engine
 from app import seeding
 from app.core.config import get_settings
 from app.core.engines import connected, new_engine
-from app.core.migration import offline_options, render_item, reported, seed_options
+from app.core.migration import is_quiet, offline_options, render_item, reported, seed_options
 from app.core.types import METADATA
 from app.seeding import SeedCatalog
 
@@ -45,6 +46,7 @@ with reported(config):
     lent = config.attributes.get("connection")
     if config.config_file_name is not None and lent is None:
         fileConfig(config.config_file_name, disable_existing_loggers=False)
+        logging.disable(logging.INFO if is_quiet(config) else logging.NOTSET)
     if context.is_offline_mode():
         run(**offline_options(get_settings()))
     elif lent is not None and not isinstance(lent, Engine):

@@ -285,3 +285,13 @@ def test_no_user_who_is_absent_is_linked_and_one_warning_counts_them(project: Pr
     assert project.database.scalar("SELECT count(created_by) FROM simulations") == 3
     project.alembic("downgrade", "seed_base")
     assert project.database.scalar("SELECT count(*) FROM users") == 1
+
+
+def test_a_quiet_run_says_nothing_but_warnings(sqlite_project: Project) -> None:
+    for command in (("alembic", "-q", "upgrade", "head"), ("app.scripts.db.rollback_seed", "--quiet")):
+        outcome = sqlite_project.run(*command)
+        assert (outcome.code, outcome.text) == (0, "")
+    outcome = sqlite_project.run("app.scripts.db.seed", "-q", APP_ENVIRONMENT="production")
+    assert outcome.code == 0
+    assert "left out in production" in outcome.err
+    assert "INFO" not in outcome.text

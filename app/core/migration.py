@@ -21,28 +21,28 @@ from app.core.types import UTCDateTime
 from app.seeding import SEED_BASE, Deadlock, LockTimeout, Rail, RunOptions, SeedError
 
 
-def alembic_config(options: Mapping[str, str | None] | None = None) -> Config:
+def alembic_config(options: Mapping[str, str | None] | None = None, *, quiet: bool = False) -> Config:
     """The project's alembic.ini, wherever the process was started, with options as of `-x`."""
     given = {name: value for name, value in (options or {}).items() if value is not None}
-    return Config(str(ROOT / "alembic.ini"), attributes={_OPTIONS: given})
+    return Config(str(ROOT / "alembic.ini"), attributes={_OPTIONS: given, _QUIET: quiet})
 
 
-_OPTIONS = "seed_options"
+_OPTIONS, _QUIET = "seed_options", "quiet"
 
 
-def seed(**options: str | None) -> tuple[str, ...]:
+def seed(*, quiet: bool = False, **options: str | None) -> tuple[str, ...]:
     """`alembic upgrade head`; returns the revisions that the database is at then.
 
     `options` are those of `-x`, by name; None leaves the setting's.
     """
-    command.upgrade(alembic_config(options), "head")
+    command.upgrade(alembic_config(options, quiet=quiet), "head")
     return applied_revisions()
 
 
-def rollback_seed(**options: str | None) -> tuple[str, ...]:
+def rollback_seed(*, quiet: bool = False, **options: str | None) -> tuple[str, ...]:
     """`alembic downgrade seed_base`, or nothing where no seed revision was ever applied."""
     heads = applied_revisions()
-    config = alembic_config(options)
+    config = alembic_config(options, quiet=quiet)
     if _includes_seed_base(config, heads):
         command.downgrade(config, SEED_BASE)
     return applied_revisions()
@@ -144,7 +144,12 @@ def seed_options(config: Config, arguments: Mapping[str, str]) -> RunOptions:
     settings = get_settings()
     defaults = {"seed_conflict": settings.seed_conflict, "seed_sets": settings.seed_sets}
     given = {**arguments, **config.attributes.get(_OPTIONS, {})}
-    return RunOptions.parse(given, defaults, settings.environment)
+    return RunOptions.parse(given, defaults, settings.environment, quiet=is_quiet(config))
+
+
+def is_quiet(config: Config) -> bool:
+    """Whether a run says nothing but warnings and errors: `alembic -q`, or a script's --quiet."""
+    return bool(config.attributes.get(_QUIET) or getattr(config.cmd_opts, "quiet", False))
 
 
 def offline_options(settings: Settings) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,12 +129,20 @@ class ChangeFile:
             except (ValueError, RecursionError):
                 raise self._malformed(number, "is not a row change") from None
 
-    def lines(self) -> Iterator[Line]:
-        """The file's lines after the header, in their order; ChangeFileError names a malformed one."""
+    def lines(self, seen: Callable[[int], None] | None = None) -> Iterator[Line]:
+        """The file's lines after the header, in their order; ChangeFileError names a malformed one.
+
+        `seen` is told how many bytes were read; they add up to `size`, more or less.
+        """
         with self._opened() as file:
             file.readline()
-            number, rest, last = 2, b"", ("", "")
+            number, rest, last, told = 2, b"", ("", ""), 0
             while chunk := file.read(_CHUNK):
+                if seen is not None:
+                    # Of a compressed file, the position in what is stored.
+                    read = getattr(file, "fileobj", file).tell()
+                    seen(read - told)
+                    told = read
                 body, newline, rest = (rest + chunk).rpartition(b"\n")
                 if newline:
                     last = yield from self._checked(body, number, last)

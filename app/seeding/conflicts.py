@@ -1,6 +1,6 @@
 """Conflicts between the seed and live rows: read back from a move, and put into words."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from app.seeding.errors import FAULT_LIMIT, SeedError
 from app.seeding.program import Plan, conflicts, pointing_rows
+from app.seeding.rownames import RowNames
 
 NAMED = 3
 """How many of the rows that point at one are named."""
@@ -89,10 +90,8 @@ class ConflictError(SeedError):
         super().__init__("\n".join(lines))
 
 
-def read_conflicts(
-    connection: Connection, plan: Plan, name_row: Callable[[str, str], str]
-) -> tuple[list[Conflict], int]:
-    """The first conflicts that the program collected, and their number; `name_row` tells a natural key."""
+def read_conflicts(connection: Connection, plan: Plan, names: RowNames) -> tuple[list[Conflict], int]:
+    """The first conflicts that the program collected, and their number, told by the rows' names."""
     total = connection.scalar(sa.select(sa.func.count()).select_from(conflicts)) or 0
     if not total:
         return [], 0
@@ -100,11 +99,12 @@ def read_conflicts(
         conflicts.c.table_name, conflicts.c.kind, conflicts.c.seed_id, conflicts.c.column_name
     )
     rows: list[Any] = list(connection.execute(ordered.limit(FAULT_LIMIT)))
+    names.learn((row.table_name, str(row.seed_id)) for row in rows)
     listed = [
         Conflict(
             row.kind,
             row.table_name,
-            name_row(row.table_name, str(row.seed_id)),
+            names(row.table_name, str(row.seed_id)),
             row.column_name,
             row.wanted,
             row.found,

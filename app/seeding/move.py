@@ -20,6 +20,7 @@ from app.seeding.ledger import seed_ledger, seed_state
 from app.seeding.live import Live, read_live
 from app.seeding.options import Policy
 from app.seeding.program import Plan, Statement
+from app.seeding.progress import Progress
 from app.seeding.rail import SEED_BASE, Rail
 from app.seeding.rownames import RowNames
 from app.seeding.stage import StagedTable, load_changes, load_revivals, staged_table
@@ -38,6 +39,7 @@ class Move:
     target: str
     sets: frozenset[str]
     policy: Policy = Policy.ABORT
+    quiet: bool = False
 
     @property
     def upgrade(self) -> bool:
@@ -61,14 +63,15 @@ class Move:
         """
         lower, upper = sorted((self.source, self.target), key=self.rail.position)
         self.rail.verify(self.rail.between(lower, upper))
-        return _Runner(self, context).run()
+        with Progress(shown=not (self.quiet or context.as_sql)) as progress:
+            return _Runner(self, context, progress).run()
 
 
 class _Runner:
     """One run of a move; the only place that tells online from offline."""
 
-    def __init__(self, move: Move, context: MigrationContext) -> None:
-        self.move, self.context = move, context
+    def __init__(self, move: Move, context: MigrationContext, progress: Progress) -> None:
+        self.move, self.context, self.progress = move, context, progress
         self.dialect: SeedDialect = dialect_named(context.dialect.name)
         self.connection: Connection | None = None if context.as_sql else context.connection
         self.tally: Counter[tuple[str, str]] = Counter()
@@ -105,6 +108,7 @@ class _Runner:
             loaded = self.dialect.load(self.connection, table, columns, rows)
             if loaded != len(rows):
                 raise SeedError(f"{table.name}: staged {loaded} rows instead of {len(rows)}")
+            self.progress.advance(loaded)
             return
         names = ", ".join(f'"{name}"' for name, _ in columns)
         literals = [self.dialect.literal_of(type_) for _, type_ in columns]
@@ -137,7 +141,9 @@ class _Runner:
         move = self.move
         tables = {table.name: table for table in staged}
         positions = {one.revision: position for position, one in enumerate(move.rail.revisions, start=1)}
-        load_changes(move.rail.net_rows(move.source, move.target), tables, positions, self)
+        self.progress.begin("staging", move.rail.size(move.source, move.target))
+        changes = move.rail.net_rows(move.source, move.target, self.progress.work)
+        load_changes(changes, tables, positions, self)
         if self._may_revive():
             for table in staged:
                 self._load_revivals(table, positions)
@@ -255,6 +261,7 @@ class _Runner:
         self.context.execute(sa.insert(_guard_table).from_select(columns, rows))
 
     def _apply(self, plan: Plan) -> None:
+        self.progress.begin("applying", sum(sum(table.counts.values()) for table in plan.tables))
         try:
             self._execute(program.apply(plan))
         except IntegrityError as error:
@@ -311,7 +318,11 @@ class _Runner:
                 continue
             result = self.connection.execute(statement.sql, execution_options={"preserve_rowcount": True})
             if statement.counts:
-                self.tally[statement.counts] += max(result.rowcount, 0)
+                count = max(result.rowcount, 0)
+                self.tally[statement.counts] += count
+                if statement.counts[0] in _WRITES:
+                    self.progress.work(count)
+                    self.progress.advance(count)
 
     def _close(self, staged: Iterable[StagedTable]) -> None:
         tables = [stage for table in staged for stage in table.stages]
@@ -321,6 +332,7 @@ class _Runner:
             self.context.execute(DropTable(table))
 
 
+_WRITES = frozenset({"inserted", "updated", "deleted"})
 _ROWS_A_STATEMENT = 200
 
 _guard_table = sa.Table(

@@ -31,17 +31,23 @@ class RunOptions:
     """The options of one run.
 
     `environment` is where it runs, as the seed sets' `refused_in` names it. `sets` are the seed sets asked
-    for by name, or `all`; without any, the environment decides.
+    for by name, or `all`; without any, the environment decides. `quiet` runs show no progress.
     """
 
     policy: Policy = Policy.ABORT
     environment: str = "development"
     sets: frozenset[str] = frozenset()
     removed: Removed = Removed.DELETE
+    quiet: bool = False
 
     @classmethod
     def parse(
-        cls, arguments: Mapping[str, str], defaults: Mapping[str, str], environment: str
+        cls,
+        arguments: Mapping[str, str],
+        defaults: Mapping[str, str],
+        environment: str,
+        *,
+        quiet: bool = False,
     ) -> "RunOptions":
         """The options of `-x` arguments over defaults; OptionError for what does not exist."""
         unknown = sorted(name for name in arguments if name.startswith("seed_") and name not in _NAMES)
@@ -54,6 +60,7 @@ class RunOptions:
             environment=environment,
             sets=frozenset(name.strip() for name in sets.split(",") if name.strip()),
             removed=_choice(Removed, "seed_removed", given.get("seed_removed") or Removed.DELETE),
+            quiet=quiet,
         )
 
     def allows(self, seed_set: str, refused_in: frozenset[str]) -> bool:

@@ -1,7 +1,7 @@
 """The seed rail: the line of seed revisions from `seed_base` to its head, read from Alembic's history."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -165,14 +165,24 @@ class Rail:
             for change in self._composed(self.between(target, source)):
                 yield change.inverse()
 
-    def net_rows(self, source: str, target: str) -> Iterator[Lone | Change]:
-        """The same for staging: rows that one line inserts or deletes stay as they stand in the file."""
+    def size(self, source: str, target: str) -> int:
+        """The bytes of the change files between two revisions."""
+        lower, upper = sorted((source, target), key=self.position)
+        return sum(one.file.size for one in self.between(lower, upper))
+
+    def net_rows(
+        self, source: str, target: str, seen: Callable[[int], None] | None = None
+    ) -> Iterator[Lone | Change]:
+        """The same for staging: rows that one line inserts or deletes stay as they stand in the file.
+
+        `seen` is told how many bytes of the files were read.
+        """
         upward = self.position(source) <= self.position(target)
         revisions = self.between(source, target) if upward else self.between(target, source)
         names = [one.revision for one in revisions]
         sizes = [one.file.size for one in revisions]
         longest = sizes.index(max(sizes, default=0)) if sizes else 0
-        for group in merged([one.file.lines() for one in revisions], longest):
+        for group in merged([one.file.lines(seen) for one in revisions], longest):
             entry = lone_or_net(group, names, upward=upward)
             if entry is not None:
                 yield entry

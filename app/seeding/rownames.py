@@ -1,29 +1,57 @@
 """Names for rows in reports: the natural key, with parents by theirs instead of by their ids."""
 
+import json
 from collections.abc import Iterable, Sequence
 
-from app.seeding.changes import Row, State
+from app.seeding.changes import Row
 from app.seeding.identity import canonical_json
-from app.seeding.rail import Rail
+from app.seeding.lines import Lone
+from app.seeding.rail import SEED_BASE, Rail
 from app.seeding.tables import FrozenTable
+
+Key = tuple[str, str]
+"""A table and a seed id."""
 
 
 class RowNames:
-    """Natural keys for a report, read from the change files when the first is asked for."""
+    """Natural keys for a report, looked up in the change files; of a large seed, only the rows asked for."""
 
     def __init__(self, rail: Rail, revisions: Sequence[str], tables: Iterable[FrozenTable]) -> None:
         self.rail, self.revisions = rail, tuple(revisions)
         self.tables = {table.name: table for table in tables}
-        self.states: list[State] = []
+        self.rows: dict[Key, Row] = {}
+
+    def learn(self, wanted: Iterable[Key]) -> None:
+        """Look rows up, and those that their names lead to: a pass over the files for each generation."""
+        missing = {key for key in wanted if key not in self.rows}
+        while missing:
+            found = self._find(missing)
+            self.rows |= found
+            missing = {parent for key in found for parent in self._parents(key)} - self.rows.keys()
 
     def __call__(self, table: str, id_: str) -> str:
-        """A seed row's natural key in parentheses, or its id where no document knows it."""
-        if not self.states:
-            self.states = [state for revision in self.revisions for state in self.rail.fold(revision)]
+        """A learnt row's natural key in parentheses, or its id where no document knows it."""
         return f"({', '.join(self._key(table, id_))})"
 
+    def _find(self, wanted: set[Key]) -> dict[Key, Row]:
+        found: dict[Key, Row] = {}
+        for revision in self.revisions:
+            for entry in self.rail.net_rows(SEED_BASE, revision):
+                key = (entry.table, entry.id)
+                if key in wanted and key not in found:
+                    row = json.loads(bytes(entry.row)) if isinstance(entry, Lone) else entry.new
+                    found[key] = row or {}
+        return found
+
+    def _parents(self, key: Key) -> list[Key]:
+        table = self.tables.get(key[0])
+        if table is None:
+            return []
+        links = {name: table.foreign_keys[name].table for name in table.key if name in table.foreign_keys}
+        return [(parent, self.rows[key][name]) for name, parent in links.items()]
+
     def _key(self, table: str, id_: str) -> list[str]:
-        row = self._row(table, id_)
+        row = self.rows.get((table, id_))
         if row is None or table not in self.tables:
             return [id_]
         parts: list[str] = []
@@ -34,10 +62,3 @@ class RowNames:
             else:
                 parts.append(row[name] if isinstance(row[name], str) else canonical_json(row[name]))
         return parts
-
-    def _row(self, table: str, id_: str) -> Row | None:
-        for state in self.states:
-            row = state.get(table, {}).get(id_)
-            if row is not None:
-                return row
-        return None

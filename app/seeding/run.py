@@ -185,7 +185,8 @@ class SeedRun:
         from app.seeding.move import Move
 
         for source in self._ordered(sources, target):
-            move = Move(self.rail, source, target, frozenset(sources[source]), self.options.policy)
+            names = frozenset(sources[source])
+            move = Move(self.rail, source, target, names, self.options.policy, self.options.quiet)
             moved += move.run(self.context)
         self._report(moved, target)
 

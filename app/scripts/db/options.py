@@ -13,6 +13,8 @@ ConflictOption = Annotated[
     ),
 ]
 
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")]
+
 SetsOption = Annotated[
     str | None,
     typer.Option(metavar="all|NAME,…", help="The seed sets to apply, whatever the environment leaves out."),

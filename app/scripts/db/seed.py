@@ -3,18 +3,19 @@
 import typer
 
 from app.core.migration import describe_database, seed
-from app.scripts.db.options import ConflictOption, SetsOption
+from app.scripts.db.options import ConflictOption, QuietOption, SetsOption
 from app.scripts.exits import EXIT_CODES, exit_codes
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command(epilog=EXIT_CODES)
-def main(conflict: ConflictOption = None, sets: SetsOption = None) -> None:
+def main(conflict: ConflictOption = None, sets: SetsOption = None, quiet: QuietOption = False) -> None:
     """Bring the database to the newest schema and seed data; safe to run again."""
     with exit_codes():
-        revisions = seed(seed_conflict=conflict, seed_sets=sets)
-        print(f"{describe_database()} is at {', '.join(revisions)}")
+        revisions = seed(quiet=quiet, seed_conflict=conflict, seed_sets=sets)
+        if not quiet:
+            print(f"{describe_database()} is at {', '.join(revisions)}")
 
 
 if __name__ == "__main__":
