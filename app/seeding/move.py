@@ -23,7 +23,7 @@ from app.seeding.program import Plan, Statement
 from app.seeding.progress import Progress
 from app.seeding.rail import SEED_BASE, Rail
 from app.seeding.rownames import RowNames
-from app.seeding.stage import StagedTable, load_changes, load_revivals, staged_table
+from app.seeding.stage import StagedTable, load_changes, staged_table
 from app.seeding.tables import FrozenTable, in_foreign_key_order
 from app.seeding.types import ColumnType
 
@@ -145,8 +145,7 @@ class _Runner:
         changes = move.rail.net_rows(move.source, move.target, self.progress.work)
         load_changes(changes, tables, positions, self)
         if self._may_revive():
-            for table in staged:
-                self._load_revivals(table, positions)
+            self._load_revivals(tables, positions)
         filled = [t.by_kind(kind) for t in staged for kind, n in t.counts.items() if n]
         referenced = {key.table for t in staged for key in t.frozen.foreign_keys.values()}
         parents = [t.inserts for t in staged if t.name in referenced and t.inserts in filled]
@@ -162,22 +161,19 @@ class _Runner:
         revived = sa.select(seed_ledger.c.seed_id).where(seed_ledger.c.outcome == "revived")
         return self.connection.execute(revived.limit(1)).first() is not None
 
-    def _load_revivals(self, table: StagedTable, positions: Mapping[str, int]) -> None:
+    def _load_revivals(self, tables: Mapping[str, StagedTable], positions: Mapping[str, int]) -> None:
         """Stage the updated rows whole, as they are at the upper end of the move."""
-        if not table.counts["update"]:
+        updating = {name: table for name, table in tables.items() if table.counts["update"]}
+        if not updating:
             return
         move, rail = self.move, self.move.rail
-        changed = {
-            change.id
-            for change in rail.net_changes(move.source, move.target)
-            if change.table == table.name and change.effect == "update"
-        }
+        rows = rail.net_rows(move.source, move.target)
+        updated = {(row.table, row.id) for row in rows if row.effect == "update"}
         upper = move.target if move.upgrade else move.source
-        rows = (
-            row for row in rail.net_changes(SEED_BASE, upper) if row.table == table.name and row.id in changed
-        )
-        load_revivals(rows, table, positions, self)
-        table.reviving = True
+        whole = (row for row in rail.net_rows(SEED_BASE, upper) if (row.table, row.id) in updated)
+        load_changes(whole, updating, positions, self, revivals=True)
+        for table in updating.values():
+            table.reviving = True
 
     def _log_staged(self, staged: Iterable[StagedTable]) -> None:
         for table in staged:

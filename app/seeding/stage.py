@@ -146,28 +146,18 @@ def _live_table(
     )
 
 
-def load_revivals(
-    rows: Iterable[Change],
-    staged: StagedTable,
-    positions: Mapping[str, int],
-    loader: Loader,
-) -> None:
-    """Send whole rows, given as inserts, to the table's revivals."""
-    batch = _Batch(staged, "revival", positions)
-    for row in rows:
-        batch.add(row)
-        if len(batch.rows) >= BATCH:
-            batch.flush(loader)
-    batch.flush(loader)
-
-
 def load_changes(
     changes: Iterable[Lone | Change],
     tables: Mapping[str, StagedTable],
     positions: Mapping[str, int],
     loader: Loader,
+    *,
+    revivals: bool = False,
 ) -> None:
-    """Send changes to their staging tables in batches, and count them."""
+    """Send changes to their staging tables in batches, and count them.
+
+    `revivals` are whole rows for updates, given as inserts.
+    """
     batches: dict[tuple[str, str | None], _Batch] = {}
     for change in changes:
         key = change.table, change.effect
@@ -175,7 +165,8 @@ def load_changes(
         if batch is None:
             if change.table not in tables or change.effect is None:
                 continue
-            batch = batches[key] = _Batch(tables[change.table], change.effect, positions)
+            kind = "revival" if revivals else change.effect
+            batch = batches[key] = _Batch(tables[change.table], kind, positions)
         if isinstance(change, Lone):
             batch.add_lone(change)
         else:
