@@ -44,6 +44,17 @@ def umask(mask: int) -> Iterator[None]:
         os.umask(before)
 
 
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file may grow: Python ignores SIGXFSZ, so that a write is an error as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
 # -- reading ---------------------------------------------------------------------------------------
 
 
@@ -145,9 +156,13 @@ def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_a_file_whose_work_fails_is_gone_even_after_it_was_written(
     file: Path, error: type[BaseException]
 ) -> None:
-    with pytest.raises(error), SecretFile(file) as sink:
-        sink.write(SECRET)
-        raise error
+    def work() -> None:
+        with SecretFile(file) as sink:
+            sink.write(SECRET)
+            raise error
+
+    with pytest.raises(error):
+        work()
     assert not file.exists()
 
 
@@ -158,13 +173,7 @@ def test_a_file_that_got_no_secret_is_gone(file: Path) -> None:
 
 
 def test_a_full_disk_is_an_output_error_and_leaves_no_file(file: Path) -> None:
-    # Python ignores SIGXFSZ, so that a write beyond the limit is an error as on a full disk.
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with pytest.raises(OutputError) as caught, SecretFile(file) as sink:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
-        try:
-            sink.write(SECRET)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with pytest.raises(OutputError) as caught, SecretFile(file) as sink, full_disk():
+        sink.write(SECRET)
     assert str(caught.value) == f"cannot write {file}: {os.strerror(errno.EFBIG)}"
     assert not file.exists()
