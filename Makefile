@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev seed rollback test test-long format lint types alembic-check check clean
+.PHONY: help install dev seed rollback test test-long bench format lint types alembic-check check clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ test: dev ## Run the tests on SQLite and on a real PostgreSQL (TEST_POSTGRES_URL
 
 test-long: dev ## Run the tests with thousands of generated examples
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n auto -q
+
+bench: dev ## Measure against the limits and the usual ways (BENCH="--sizes 2000 --rounds 2" for less)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	$(BIN)/python -m benchmarks $(BENCH)
 
 format: dev ## Format the code
 	$(BIN)/ruff format .

@@ -181,10 +181,10 @@ class SeedRun:
                 self._leave_out(name, state)
             elif state.revision != target and upgrade in (None, up):
                 sources.setdefault(state.revision, set()).add(name)
-        # What only a move needs takes a while to import.
-        from app.seeding.move import Move
+        for source in self._ordered(sources, target) if sources else ():
+            # What only a move needs takes a while to import.
+            from app.seeding.move import Move
 
-        for source in self._ordered(sources, target):
             names = frozenset(sources[source])
             move = Move(self.rail, source, target, names, self.options.policy, self.options.quiet)
             moved += move.run(self.context)

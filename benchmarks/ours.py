@@ -1,0 +1,166 @@
+"""This project: its own commands, run as a user runs them, in a copy of its tree."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from benchmarks.contender import FILES, Contender, Task, Work, scratch
+
+
+def import_everything(task: Task) -> None:
+    """What a run imports in the end, so that its time and memory are its work's."""
+    for name in (
+        "app.core.migration",
+        "app.features.catalog",
+        "app.seeding",
+        *_DRIVERS[task.kind],
+        "mako.template",
+        "logging.config",
+    ):
+        import_module(name)
+
+
+def document(task: Task) -> Work:
+    """The documents to a change file: read, validate, flatten, compare with nothing, encode, write."""
+    from app.features.catalog import seed_catalog
+    from app.seeding import SEED_BASE
+    from app.seeding.changefile import Header, encode, sha256, write
+    from app.seeding.changes import diff
+    from app.seeding.documents import read_rows
+
+    catalog = seed_catalog()
+    path = scratch() / "seed_0001.jsonl"
+
+    def run() -> str:
+        changes = diff({name: {} for name in catalog.tables}, read_rows(catalog))
+        content, _ = encode(Header("seed_0001", SEED_BASE, "", catalog.tables), changes)
+        write(path, content)
+        return sha256(content)
+
+    return run
+
+
+def revision(task: Task) -> Work:
+    """The whole command that makes a seed revision, with Alembic's own comparison of the schema."""
+    config = _config(task)
+    for made in (*Path("migrations/versions").glob("seed_0*.py"), *Path("migrations/seeds").glob("seed_0*")):
+        # The round before left it.
+        made.unlink()
+    return lambda: command.revision(config, "measured", autogenerate=True)
+
+
+def upgrade(task: Task) -> Work:
+    """Read, verify the digest, stage, check, apply, record, commit."""
+    return _command(task, command.upgrade, "head")
+
+
+def downgrade(task: Task) -> Work:
+    """The whole seed back, each row compared before it is deleted."""
+    return _command(task, command.downgrade, "seed_base")
+
+
+def verify(task: Task) -> Work:
+    """The digests of all change files, and the headers' parents."""
+    from app.seeding import Rail
+
+    config = _config(task)
+
+    def run() -> None:
+        rail = Rail(ScriptDirectory.from_config(config))
+        rail.verify(rail.revisions)
+
+    return run
+
+
+def offline(task: Task) -> Work:
+    """The script for the native client, from the empty tables to the head."""
+    config = _config(task)
+
+    def run() -> None:
+        with tempfile.TemporaryFile("w", dir=os.curdir, encoding="utf-8") as script:
+            config.output_buffer = script
+            command.upgrade(config, "seed_base:head", sql=True)
+
+    return run
+
+
+def _config(task: Task) -> Config:
+    import_everything(task)
+    from app.core.migration import alembic_config
+
+    return alembic_config()
+
+
+def _command(task: Task, what: Callable[..., Any], target: str) -> Work:
+    config = _config(task)
+    return lambda: what(config, target)
+
+
+_DRIVERS = {
+    "sqlite": ("sqlalchemy.dialects.sqlite", "sqlite3"),
+    "postgresql": ("sqlalchemy.dialects.postgresql", "psycopg"),
+    "files": ("sqlalchemy.dialects.sqlite", "sqlite3"),
+}
+
+_ALEMBIC = ("-m", "alembic")
+
+OURS = (
+    Contender("document", "ours", "document to change file", document, limit="limit-document", kinds=FILES),
+    Contender(
+        "revision",
+        "ours",
+        "alembic revision",
+        revision,
+        limit="limit-document",
+        tree="unmade",
+        kinds=FILES,
+        plotted=False,
+    ),
+    Contender("upgrade", "ours", "alembic upgrade", upgrade, after="seeded", limit="limit"),
+    Contender(
+        "downgrade",
+        "ours",
+        "alembic downgrade",
+        downgrade,
+        start="seeded",
+        after="empty",
+        limit="limit-delete",
+    ),
+    Contender(
+        "edit",
+        "ours",
+        "upgrade, 1 % edited",
+        upgrade,
+        start="seeded",
+        after="edited",
+        tree="edited",
+    ),
+    Contender(
+        "nothing",
+        "ours",
+        "upgrade, nothing to do",
+        start="seeded",
+        command=(*_ALEMBIC, "upgrade", "head"),
+        limit="limit-nothing",
+        repeats=3,
+    ),
+    Contender(
+        "current",
+        "ours",
+        "alembic current",
+        start="seeded",
+        command=(*_ALEMBIC, "current"),
+        limit="limit-current",
+        repeats=3,
+        plotted=False,
+    ),
+    Contender("verify", "ours", "verify", verify, kinds=FILES),
+    Contender("offline", "ours", "offline script", offline),
+)
