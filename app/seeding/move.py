@@ -75,6 +75,7 @@ class _Runner:
         self.dialect: SeedDialect = dialect_named(context.dialect.name)
         self.connection: Connection | None = None if context.as_sql else context.connection
         self.tally: Counter[tuple[str, str]] = Counter()
+        self.created: list[sa.Table] = []
 
     def run(self) -> Counter[tuple[str, str]]:
         move = self.move
@@ -82,8 +83,6 @@ class _Runner:
         live = read_live(self.connection, self.dialect, frozen)
         staged = [staged_table(table, live.columns.get(table.name)) for table in frozen]
         self._open(live)
-        for stage in (stage for table in staged for stage in table.stages):
-            self.context.execute(CreateTable(stage))
         self._load(staged)
         self._log_staged(staged)
         self._guard_references(staged, live)
@@ -95,7 +94,8 @@ class _Runner:
         cleared = move.target == SEED_BASE
         sha256 = move.rail.sha256_of(move.target)
         self._execute(program.record(move.sets, move.target, sha256, cleared=cleared))
-        self._close(staged)
+        for table in reversed(self.created):
+            self.context.execute(DropTable(table))
         return self.tally
 
     # Loader protocol
@@ -104,6 +104,7 @@ class _Runner:
         self, table: sa.Table, columns: Sequence[tuple[str, ColumnType]], rows: list[Sequence[Any]]
     ) -> None:
         """Stage one batch: in bulk online, as literals offline."""
+        self._create(table)
         if self.connection is not None:
             loaded = self.dialect.load(self.connection, table, columns, rows)
             if loaded != len(rows):
@@ -132,9 +133,9 @@ class _Runner:
             self.context.impl.static_output("\n".join(f"-- {line}" for line in lines))
         for statement in self.dialect.lock_tables(live.lockable):
             self.context.execute(statement)
-        self.context.execute(CreateTable(program.conflicts))
+        self._create(program.conflicts)
         if self.connection is None:
-            self.context.execute(CreateTable(_guard_table))
+            self._create(_guard_table)
             self._guard_state()
 
     def _load(self, staged: Iterable[StagedTable]) -> None:
@@ -174,6 +175,14 @@ class _Runner:
         load_changes(whole, updating, positions, self, revivals=True)
         for table in updating.values():
             table.reviving = True
+            for stage in (table.inserts, table.deletes, table.revivals):
+                self._create(stage)
+
+    def _create(self, table: sa.Table) -> None:
+        """Create a temporary table; a move needs few of all that it could have."""
+        if table not in self.created:
+            self.context.execute(CreateTable(table))
+            self.created.append(table)
 
     def _log_staged(self, staged: Iterable[StagedTable]) -> None:
         for table in staged:
@@ -319,13 +328,6 @@ class _Runner:
                 if statement.counts[0] in _WRITES:
                     self.progress.work(count)
                     self.progress.advance(count)
-
-    def _close(self, staged: Iterable[StagedTable]) -> None:
-        tables = [stage for table in staged for stage in table.stages]
-        if self.connection is None:
-            tables.append(_guard_table)
-        for table in (*tables, program.conflicts):
-            self.context.execute(DropTable(table))
 
 
 _WRITES = frozenset({"inserted", "updated", "deleted"})

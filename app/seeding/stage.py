@@ -70,11 +70,6 @@ class StagedTable:
             "revival": self.revivals,
         }[kind]
 
-    @property
-    def stages(self) -> list[sa.Table]:
-        """Its staging tables."""
-        return [self.inserts, self.updates, self.deletes, self.revivals]
-
 
 class Loader(Protocol):
     """Where staged rows go: a connection or a script."""

@@ -172,6 +172,19 @@ def test_a_file_that_got_no_secret_is_gone(file: Path) -> None:
     assert not file.exists()
 
 
+def test_a_secret_is_on_the_disk_before_the_work_goes_on(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed, fsync = [], os.fsync
+
+    def watched(descriptor: int) -> None:
+        fsync(descriptor)
+        flushed.append(os.fstat(descriptor).st_size)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with SecretFile(file) as sink:
+        sink.write(SECRET)
+        assert flushed == [len(SECRET)]
+
+
 def test_a_full_disk_is_an_output_error_and_leaves_no_file(file: Path) -> None:
     with pytest.raises(OutputError) as caught, SecretFile(file) as sink, full_disk():
         sink.write(SECRET)

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from passlib.context import CryptContext
 from pydantic import SecretStr
 
 from app.core import security
 from app.core.errors import ConfigurationError
 from app.core.security import LONGEST, hash_password, is_weaker, refuse_rival_passlib, verify_password
+from tests.features.users.support import watch_verify
 
 PASSWORD = SecretStr("\N{LATIN SMALL LIGATURE FI}ne umbrella kestrel")
 SALT_AND_SUM = "c29tZXNhbHRzb21lc2FsdA$uSqMmjbPJmPVXiaQlSYTmu7S9qFhnHJx8EOKRK1Vy/U"
@@ -22,15 +22,7 @@ def stored() -> str:
 @pytest.fixture
 def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The hashes that passwords were verified against."""
-    seen: list[str] = []
-    verify = CryptContext.verify
-
-    def watched(context: CryptContext, secret: str, hash: str) -> bool:
-        seen.append(hash)
-        return bool(verify(context, secret, hash))
-
-    monkeypatch.setattr(CryptContext, "verify", watched)
-    return seen
+    return watch_verify(monkeypatch)
 
 
 def test_a_hash_is_argon2id_with_the_pinned_parameters(stored: str) -> None:
