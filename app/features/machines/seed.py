@@ -1,6 +1,7 @@
 """The seed set `machines`: reference data, wanted in every environment."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from app.features.machines.models import Machine
@@ -8,6 +9,7 @@ from app.features.machines.schemas import MachineDocument
 from app.seeding import SeedRow, SeedSet, SeedTable, seed_id
 
 
+@lru_cache(maxsize=1024)
 def machine_seed_id(name: str) -> str:
     """The seed id of the machine of that name."""
     return seed_id("machines", name)
