@@ -7,7 +7,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from app.core.engines import connected, get_engine, new_engine
-from app.core.errors import DatabaseUnavailable, LockTimedOut
+from app.core.errors import DatabaseUnavailable, LockTimedOut, is_lock_timeout
 from app.core.types import JSON_OBJECT, METADATA, UTCDateTime
 
 
@@ -30,7 +30,7 @@ def transaction(*, commit: bool = True) -> Iterator[Session]:
                 if commit:
                     session.commit()
         except OperationalError as error:
-            if "database is locked" in str(error.orig):
+            if is_lock_timeout(error):
                 raise LockTimedOut from None
             raise DatabaseUnavailable(get_engine().url, error.orig or error) from None
 

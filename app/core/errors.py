@@ -3,6 +3,10 @@
 import re
 
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+
+_LOCK_NOT_AVAILABLE = "55P03"
+"""PostgreSQL's name for a lock that was not had in time."""
 
 _SECRET = re.compile(r"(password=)[^&\s]*", re.IGNORECASE)
 
@@ -10,6 +14,12 @@ _SECRET = re.compile(r"(password=)[^&\s]*", re.IGNORECASE)
 def shown_url(url: URL) -> str:
     """A URL for people: without its password, or those among its options, which SQLAlchemy shows."""
     return _SECRET.sub(r"\1***", url.render_as_string(hide_password=True))
+
+
+def is_lock_timeout(error: DBAPIError) -> bool:
+    """Whether a driver's error says that a lock was not had in time."""
+    locked = "database is locked" in str(error.orig)
+    return locked or getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
 
 
 class AppError(Exception):

@@ -7,11 +7,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.core.config import get_settings
-from app.core.errors import ConfigurationError, LockTimedOut
+from app.core.errors import ConfigurationError, LockTimedOut, is_lock_timeout
 
 _NAMESPACE = 0x5EED
 _LONGEST = 86_400
-_LOCK_NOT_AVAILABLE = "55P03"
 
 
 def take_lock(session: Session, table: Table, seconds: float | None = None) -> None:
@@ -35,6 +34,6 @@ def take_lock(session: Session, table: Table, seconds: float | None = None) -> N
             number = zlib.crc32(table.name.encode()) & 0x7FFF_FFFF
             session.execute(select(func.pg_advisory_xact_lock(_NAMESPACE, number)))
     except OperationalError as error:
-        if "locked" in str(error.orig) or getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+        if is_lock_timeout(error):
             raise LockTimedOut(seconds) from None
         raise

@@ -10,13 +10,13 @@ from alembic import command
 from alembic.autogenerate.api import AutogenContext
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
-from alembic.util import CommandError
+from alembic.script.revision import RevisionError
 from sqlalchemy import JSON, DefaultClause, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from app.core.config import ROOT, Settings, get_settings
 from app.core.engines import connected, new_engine
-from app.core.errors import AppError, DatabaseUnavailable, SchemaBehind, shown_url
+from app.core.errors import AppError, DatabaseUnavailable, SchemaBehind, is_lock_timeout, shown_url
 from app.core.types import UTCDateTime
 from app.seeding import SEED_BASE, Deadlock, LockTimeout, Rail, RunOptions, SeedError
 
@@ -72,7 +72,7 @@ def require_schema() -> None:
     at = applied_revisions()
     try:
         applied = {script.revision for script in _lineage(config, at)}
-    except CommandError:
+    except RevisionError:
         raise SchemaBehind(
             f"the database {shown_url(url)} is at {', '.join(at)}, which this version of the project does not"
             " know: it was migrated by a newer one"
@@ -118,8 +118,8 @@ def reported(config: Config) -> Iterator[None]:
         raise SystemExit(1) from None
 
 
-_LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
-"""PostgreSQL's names for a table lock that was not had in time, and for a run that lost a deadlock."""
+_DEADLOCK = "40P01"
+"""PostgreSQL's name for the loss of a deadlock."""
 
 
 @contextmanager
@@ -129,10 +129,9 @@ def _named_failures() -> Iterator[None]:
         yield
     except OperationalError as error:
         settings = get_settings()
-        state = getattr(error.orig, "sqlstate", None)
-        if "database is locked" in str(error.orig) or state == _LOCK_NOT_AVAILABLE:
+        if is_lock_timeout(error):
             raise LockTimeout(settings.lock_timeout) from None
-        if state == _DEADLOCK:
+        if getattr(error.orig, "sqlstate", None) == _DEADLOCK:
             raise Deadlock from None
         if error.connection_invalidated:
             raise DatabaseUnavailable(settings.url(), error.orig or error) from None

@@ -69,11 +69,15 @@ def verify_password(password: SecretStr, stored: str | None) -> bool:
     """
     if len(password.get_secret_value()) > LONGEST or not is_text(password):
         return False
-    text = normalized(password)
-    if stored is None or not _context().identify(stored):
-        _context().verify(text, _nobody())
-        return False
-    return bool(_context().verify(text, stored))
+    text, nobody = normalized(password), _nobody()
+    try:
+        if stored is not None and _context().identify(stored):
+            return bool(_context().verify(text, stored))
+    except ValueError:
+        # What is stored only looks like a hash.
+        pass
+    _context().verify(text, nobody)
+    return False
 
 
 @lru_cache(maxsize=1)

@@ -31,6 +31,10 @@ def given_password(*, stdin: bool, file: Path | None) -> SecretStr | None:
     """The password from the one place that it was given in, or None; ConfigurationError for two places."""
     if stdin and file:
         raise ConfigurationError("give --password-stdin or --password-file, not both")
+    if stdin and is_terminal(sys.stdin):
+        raise ConfigurationError(
+            "--password-stdin reads from a pipe; at a terminal, leave it out to be asked without an echo"
+        )
     if stdin:
         content = sys.stdin.buffer.read() if sys.stdin is not None else b""
         return _not_empty(secret_line(content), "--password-stdin")

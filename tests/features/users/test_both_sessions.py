@@ -1,0 +1,142 @@
+"""The services do the same with a synchronous and with an asynchronous session, in its transaction."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
+from app.core.config import Settings
+from app.core.database_async import new_async_engine
+from app.core.errors import LockTimedOut
+from app.core.locks import take_lock
+from app.features.catalog import METADATA
+from app.features.users import service, service_async
+from app.features.users.errors import AccountConflict, AccountNotFound, PolicyError
+from app.features.users.service import AdminOutcome, TokenStatus
+from tests.features.users.support import ACTOR, DAY, EMAIL, HOUR, NOW, PASSWORD
+from tests.support.databases import Database
+
+NAME, SCOPE = "ingest-bot", "ingest:write"
+
+Call = Callable[..., Any]
+
+
+def synchronous(database: Database) -> Call:
+    def call(name: str, *args: Any, commit: bool = True, **options: Any) -> Any:
+        with Session(database.engine, expire_on_commit=False) as session:
+            result = getattr(service, name)(session, *args, **options)
+            if commit:
+                session.commit()
+            return result
+
+    return call
+
+
+def asynchronous(database: Database) -> Call:
+    async def called(name: str, *args: Any, commit: bool = True, **options: Any) -> Any:
+        engine = new_async_engine(Settings(DATABASE_URL=database.url))
+        try:
+            async with AsyncSession(engine, expire_on_commit=False) as session:
+                result = await getattr(service_async, name)(session, *args, **options)
+                if commit:
+                    await session.commit()
+                return result
+        finally:
+            await engine.dispose()
+
+    return lambda *args, **options: asyncio.run(called(*args, **options))
+
+
+@pytest.fixture(params=[synchronous, asynchronous])
+def call(request: pytest.FixtureRequest, accounts: Database) -> Iterator[Call]:
+    """One service function by its name, in a session and a transaction of its own."""
+    return request.param(accounts)
+
+
+def test_both_have_the_same_functions() -> None:
+    functions = {name for name in service.__all__ if name.islower()}
+    assert set(service_async.__all__) == functions
+    assert "authenticate" in functions
+
+
+def test_an_admin_is_made_once_and_logs_in(call: Call) -> None:
+    assert call("needs_password", EMAIL)
+    user, outcome = call("ensure_admin", EMAIL, PASSWORD, actor=ACTOR)
+    assert outcome is AdminOutcome.CREATED
+    assert call("ensure_admin", EMAIL, actor=ACTOR)[1] is AdminOutcome.UNCHANGED
+    assert call("authenticate", EMAIL, PASSWORD).id == user.id
+    assert call("authenticate", EMAIL, SecretStr("granite Falcon 77 weaving")) is None
+    assert call("authenticate", "nobody@example.org", PASSWORD) is None
+
+
+def test_a_token_is_issued_rotated_listed_and_revoked(call: Call) -> None:
+    first = call("provision", NAME, actor=ACTOR, now=NOW)
+    second = call("rotate_token", NAME, actor=ACTOR, now=NOW + HOUR)
+    secrets = [issued.secret.get_secret_value() for issued in (first, second)]
+    assert [call("verify_token", raw, SCOPE, now=NOW + HOUR).service_name for raw in secrets] == [NAME] * 2
+    assert call("verify_token", secrets[0], SCOPE, now=NOW + HOUR + DAY) is None
+    assert call("revoke_token", NAME, second.token.id, actor=ACTOR, now=NOW + 2 * HOUR)[1]
+    listed = call("list_tokens", NAME, now=NOW + 2 * HOUR)
+    assert [(token.id, status) for token, status in listed] == [
+        (second.token.id, TokenStatus.REVOKED),
+        (first.token.id, TokenStatus.EXPIRING),
+    ]
+    assert listed[1][0].last_used_at == NOW + HOUR
+    assert call("has_active_token", NAME, now=NOW + 2 * HOUR)
+
+
+def test_the_caller_owns_the_transaction(call: Call, accounts: Database) -> None:
+    call("provision", NAME, actor=ACTOR, now=NOW)
+    before = accounts.content(volatile=True)
+    assert call("ensure_admin", EMAIL, PASSWORD, actor=ACTOR, commit=False)[1] is AdminOutcome.CREATED
+    other = call("provision", "other-bot", actor=ACTOR, now=NOW, commit=False)
+    rotated = call("rotate_token", NAME, actor=ACTOR, now=NOW + HOUR, commit=False)
+    assert call("revoke_token", NAME, rotated.replaced.id, actor=ACTOR, commit=False)[1]
+    assert accounts.content(volatile=True) == before
+    assert call("verify_token", other.secret.get_secret_value(), SCOPE, now=NOW) is None
+
+
+def test_a_refusal_is_the_same_error(call: Call) -> None:
+    call("provision", NAME, actor=ACTOR)
+    with pytest.raises(AccountConflict):
+        call("provision", NAME, actor=ACTOR)
+    with pytest.raises(AccountNotFound):
+        call("list_tokens", "other-bot")
+    with pytest.raises(PolicyError):
+        call("ensure_admin", EMAIL, SecretStr("passwordpassword"), actor=ACTOR)
+
+
+def test_both_wait_for_the_same_lock(call: Call, accounts: Database) -> None:
+    with Session(accounts.engine) as other:
+        take_lock(other, METADATA.tables["users"], 5)
+        with pytest.raises(LockTimedOut):
+            call("provision", NAME, actor=ACTOR, lock_timeout=0.2)
+
+
+def test_a_login_does_not_hold_up_the_event_loop(sqlite_accounts: Database) -> None:
+    synchronous(sqlite_accounts)("ensure_admin", EMAIL, PASSWORD, actor=ACTOR)
+
+    async def ticks_during_a_login() -> int:
+        login = asyncio.create_task(logged_in())
+        ticks = 0
+        while not login.done():
+            await asyncio.sleep(0.001)
+            ticks += 1
+        assert (await login).email == EMAIL
+        return ticks
+
+    async def logged_in() -> Any:
+        engine = new_async_engine(Settings(DATABASE_URL=sqlite_accounts.url))
+        try:
+            async with AsyncSession(engine) as session:
+                # Connected before, so that what is measured is the hashing.
+                await session.connection()
+                return await service_async.authenticate(session, EMAIL, PASSWORD)
+        finally:
+            await engine.dispose()
+
+    assert asyncio.run(ticks_during_a_login()) > 10
