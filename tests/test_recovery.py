@@ -255,11 +255,11 @@ BROKEN: dict[str, tuple[Callable[[Project], Any], str]] = {
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_a_broken_change_file_is_refused_by_upgrade(project: Project, fault: str) -> None:
-    project.start_at("seed_0002")
+def test_a_broken_change_file_is_refused_by_upgrade(sqlite_project: Project, fault: str) -> None:
+    sqlite_project.start_at("seed_0002")
     break_it, message = BROKEN[fault]
-    break_it(project)
-    for found in refused(project, ("upgrade", "head"), ("upgrade", "seed_0002:head", "--sql")):
+    break_it(sqlite_project)
+    for found in refused(sqlite_project, ("upgrade", "head"), ("upgrade", "seed_0002:head", "--sql")):
         assert message in found
         assert "nothing was written" in found
 
@@ -275,17 +275,17 @@ def test_a_broken_change_file_is_refused_by_check_and_revision(sqlite_project: P
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_a_broken_change_file_is_refused_by_downgrade(project: Project, fault: str) -> None:
-    project.start_at("head")
+def test_a_broken_change_file_is_refused_by_downgrade(sqlite_project: Project, fault: str) -> None:
+    sqlite_project.start_at("head")
     break_it, message = BROKEN[fault]
-    break_it(project)
+    break_it(sqlite_project)
     if fault == "another parent":
         # The record in the database is that of the file as it was.
-        project.database.execute(
-            "UPDATE seed_state SET sha256 = :new", new=sha256(change_file(project).read_bytes())
+        sqlite_project.database.execute(
+            "UPDATE seed_state SET sha256 = :new", new=sha256(change_file(sqlite_project).read_bytes())
         )
     for found in refused(
-        project,
+        sqlite_project,
         ("downgrade", "seed_base"),
         ("downgrade", "-1"),
         ("downgrade", "base"),
