@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated, NamedTuple
 
 from msgspec import DecodeError, Meta, Raw, Struct, field
@@ -34,9 +33,7 @@ class Line(Struct, frozen=True, forbid_unknown_fields=True):
         if self.returns:
             old, new = old or {}, new or {}
         revisions = dict.fromkeys(new, revision) if old is not None and new else {}
-        change = Change(self.table, self.id, old, new, revision, revisions)
-        if self.returns:
-            return replace(change, released_before=True)
+        change = Change(self.table, self.id, old, new, revision, revisions, released_before=self.returns)
         return change.release() if self.release else change
 
 

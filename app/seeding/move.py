@@ -206,15 +206,16 @@ class _Runner:
             target=self.move.rail.position(self.move.target),
             dialect=self.dialect,
             policy=self.move.policy,
-            seen=None if self.connection is None else self._known(),
+            seen=self._known(),
         )
 
-    def _known(self) -> Counter[tuple[str, str]]:
-        """The tally, with the ledger's rows of each table in it."""
-        if self.connection is not None:
-            count = sa.select(seed_ledger.c.table_name, sa.func.count()).group_by(seed_ledger.c.table_name)
-            for name, known in self.connection.execute(count):
-                self.tally["known", name] = known
+    def _known(self) -> Counter[tuple[str, str]] | None:
+        """The tally, with the ledger's rows of each table in it; None for a script, which cannot count."""
+        if self.connection is None:
+            return None
+        count = sa.select(seed_ledger.c.table_name, sa.func.count()).group_by(seed_ledger.c.table_name)
+        for name, known in self.connection.execute(count):
+            self.tally["known", name] = known
         return self.tally
 
     def _guard(self, plan: Plan) -> None:

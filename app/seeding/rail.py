@@ -180,8 +180,7 @@ class Rail:
         upward = self.position(source) <= self.position(target)
         revisions = self.between(source, target) if upward else self.between(target, source)
         names = [one.revision for one in revisions]
-        sizes = [one.file.size for one in revisions]
-        longest = sizes.index(max(sizes, default=0)) if sizes else 0
+        longest = max(range(len(revisions)), key=lambda number: revisions[number].file.size, default=0)
         for group in merged([one.file.lines(seen) for one in revisions], longest):
             entry = lone_or_net(group, names, upward=upward)
             if entry is not None:
