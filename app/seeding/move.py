@@ -2,7 +2,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,16 +17,17 @@ from app.seeding import program
 from app.seeding.conflicts import Conflict, ConflictError, read_conflicts
 from app.seeding.dialects import SeedDialect, dialect_named
 from app.seeding.errors import SeedError
+from app.seeding.fresh import links_into_empty_tables, passes
 from app.seeding.ledger import seed_ledger, seed_state
 from app.seeding.live import Live, read_live
+from app.seeding.loads import BulkLoader, ScriptLoader, rows_missed
 from app.seeding.options import Policy
 from app.seeding.program import Plan, Statement
 from app.seeding.progress import Progress
 from app.seeding.rail import SEED_BASE, Rail
 from app.seeding.rownames import RowNames
-from app.seeding.stage import StagedTable, load_changes, staged_table
+from app.seeding.stage import Loader, StagedTable, load_changes, staged_table
 from app.seeding.tables import FrozenTable, in_foreign_key_order
-from app.seeding.types import ColumnType
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +85,8 @@ class _Runner:
         live = read_live(self.connection, self.dialect, frozen)
         staged = [staged_table(table, live.columns.get(table.name)) for table in frozen]
         self._open(live)
-        self._load(staged)
+        with _refusals():
+            self._load(staged)
         self._log_staged(staged)
         self._guard_references(staged, live)
         plan = self._plan(staged, live)
@@ -97,29 +100,6 @@ class _Runner:
         for table in reversed(self.created):
             self.context.execute(DropTable(table))
         return self.tally
-
-    # Loader protocol
-
-    def load(
-        self, table: sa.Table, columns: Sequence[tuple[str, ColumnType]], rows: list[Sequence[Any]]
-    ) -> None:
-        """Stage one batch: in bulk online, as literals offline."""
-        self._create(table)
-        if self.connection is not None:
-            loaded = self.dialect.load(self.connection, table, columns, rows)
-            if loaded != len(rows):
-                raise SeedError(f"{table.name}: staged {loaded} rows instead of {len(rows)}")
-            self.progress.advance(loaded)
-            return
-        names = ", ".join(f'"{name}"' for name, _ in columns)
-        literals = [self.dialect.literal_of(type_) for _, type_ in columns]
-        for start in range(0, len(rows), _ROWS_A_STATEMENT):
-            values = ",\n".join(
-                "(" + ", ".join(write(value) for write, value in zip(literals, row, strict=True)) + ")"
-                for row in rows[start : start + _ROWS_A_STATEMENT]
-            )
-            # Not through execute(): Alembic turns tabs into spaces there, inside literals too.
-            self.context.impl.static_output(f'INSERT INTO "{table.name}" ({names}) VALUES\n{values};')
 
     # stages
 
@@ -142,16 +122,40 @@ class _Runner:
         move = self.move
         tables = {table.name: table for table in staged}
         positions = {one.revision: position for position, one in enumerate(move.rail.revisions, start=1)}
-        self.progress.begin("staging", move.rail.size(move.source, move.target))
-        changes = move.rail.net_rows(move.source, move.target, self.progress.work)
-        load_changes(changes, tables, positions, self)
+        self._load_changes(tables, positions)
         if self._may_revive():
             self._load_revivals(tables, positions)
+        for table in staged:
+            self.tally["inserted", table.name] += table.loaded
+            for name, count in table.unlinked.items():
+                self.tally["unlinked", name] += count
         filled = [t.by_kind(kind) for t in staged for kind, n in t.counts.items() if n]
         referenced = {key.table for t in staged for key in t.frozen.foreign_keys.values()}
         parents = [t.inserts for t in staged if t.name in referenced and t.inserts in filled]
         for statement in self.dialect.prepare(filled, parents):
             self.context.execute(statement)
+
+    def _loader(self) -> AbstractContextManager[Loader]:
+        if self.connection is None:
+            return nullcontext(ScriptLoader(self.context, self.dialect, self._create))
+        return BulkLoader(self.connection, self.dialect, self._create, self.progress.advance)
+
+    def _load_changes(self, tables: Mapping[str, StagedTable], positions: Mapping[str, int]) -> None:
+        move = self.move
+        frozen = [table.frozen for table in tables.values()]
+        links = None
+        if self.connection is not None and move.upgrade and move.source == SEED_BASE:
+            links = links_into_empty_tables(self.connection, self.dialect, frozen)
+        for name, table in tables.items():
+            table.links = None if links is None else links[name]
+        ordered = links is not None and self.dialect.parents_first
+        turns = list(passes(frozen)) if ordered else [set(tables)]
+        size = move.rail.size(move.source, move.target)
+        self.progress.begin("staging" if links is None else "loading", size * len(turns))
+        with self._loader() as loader:
+            for names in turns:
+                changes = move.rail.net_rows(move.source, move.target, self.progress.work)
+                load_changes(changes, {name: tables[name] for name in names}, positions, loader)
 
     def _may_revive(self) -> bool:
         """Whether an update may have to insert its row, or on the way down to delete it."""
@@ -172,15 +176,16 @@ class _Runner:
         updated = {(row.table, row.id) for row in rows if row.effect == "update"}
         upper = move.target if move.upgrade else move.source
         whole = (row for row in rail.net_rows(SEED_BASE, upper) if (row.table, row.id) in updated)
-        load_changes(whole, updating, positions, self, revivals=True)
+        with self._loader() as loader:
+            load_changes(whole, updating, positions, loader, revivals=True)
         for table in updating.values():
             table.reviving = True
             for stage in (table.inserts, table.deletes, table.revivals):
                 self._create(stage)
 
     def _create(self, table: sa.Table) -> None:
-        """Create a temporary table; a move needs few of all that it could have."""
-        if table not in self.created:
+        """Create a temporary table when it is needed; a live one is there."""
+        if table not in self.created and table.dialect_kwargs["postgresql_on_commit"]:
             self.context.execute(CreateTable(table))
             self.created.append(table)
 
@@ -268,16 +273,8 @@ class _Runner:
 
     def _apply(self, plan: Plan) -> None:
         self.progress.begin("applying", sum(sum(table.counts.values()) for table in plan.tables))
-        try:
+        with _refusals():
             self._execute(program.apply(plan))
-        except IntegrityError as error:
-            # The program checks every key that it knows of: what is left is a constraint of the tables.
-            reason = str(error.orig).strip().splitlines()[0]
-            raise SeedError(
-                f"the database refused the seed: {reason}; nothing was written\n"
-                "  a constraint of the tables forbids a row that the seed asks for: look for a live row"
-                " that takes the same unique value, or correct the document and its revision"
-            ) from None
         if self.connection is None:
             return
         for table in plan.tables:
@@ -294,12 +291,9 @@ class _Runner:
             stage = table.by_kind(kind)
             count = sa.select(sa.func.count()).select_from(stage)
             expected = self.connection.scalar(count.where(stage.c.outcome.is_(None), missed))
-            arrived = self.tally["inserted", table.name] if kind == "insert" else 0
+            arrived = self.tally["inserted", table.name] - table.loaded if kind == "insert" else 0
             if arrived != expected:
-                raise SeedError(
-                    f"{table.name}: some rows were not {kind}ed; nothing was written\n"
-                    "  look for a trigger or rule on the table that drops the statement"
-                )
+                raise rows_missed(table.name, kind)
 
     def _report(self, found: Sequence[Conflict], total: int) -> None:
         """Under keep and overwrite the conflicts are settled, and said."""
@@ -331,8 +325,21 @@ class _Runner:
                     self.progress.advance(count)
 
 
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """The program checks every key that it knows of: what is left is a constraint of the tables."""
+    try:
+        yield
+    except IntegrityError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        raise SeedError(
+            f"the database refused the seed: {reason}; nothing was written\n"
+            "  a constraint of the tables forbids a row that the seed asks for: look for a live row"
+            " that takes the same unique value, or correct the document and its revision"
+        ) from None
+
+
 _WRITES = frozenset({"inserted", "updated", "deleted"})
-_ROWS_A_STATEMENT = 200
 
 _guard_table = sa.Table(
     "seed_guard",

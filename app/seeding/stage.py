@@ -5,8 +5,11 @@ position of the seed revision that changed the column (NULL where an update leav
 why a row is not simply written: `adopted`, `kept`, `absent`, `released`; NULL is the plain case.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -39,6 +42,12 @@ class StagedTable:
     deletes: sa.Table
     revivals: sa.Table
     """Whole rows for updates that may have to insert or delete: a row that was gone comes back."""
+    links: Mapping[str, frozenset[str]] | None = None
+    """Set for a table whose rows are loaded as they are: the ids that its optional links may hold."""
+    loaded: int = 0
+    """How many rows were."""
+    unlinked: Counter[str] = field(default_factory=Counter)
+    """How many of their optional links led nowhere, by the table that they led to."""
     reviving: bool = False
     released: bool = False
     """Whether some of its staged rows are released on the way."""
@@ -62,22 +71,23 @@ class StagedTable:
         return self.live.c[self.frozen.id]
 
     def by_kind(self, kind: str) -> sa.Table:
-        """The staging table of `insert`, `update` or `delete`."""
+        """Where rows of a kind go: to a staging table, or for `load` into the live one."""
         return {
             "insert": self.inserts,
             "update": self.updates,
             "delete": self.deletes,
             "revival": self.revivals,
+            "load": self.live,
         }[kind]
 
 
 class Loader(Protocol):
-    """Where staged rows go: a connection or a script."""
+    """What takes rows: a connection or a script."""
 
     def load(
         self, table: sa.Table, columns: Sequence[tuple[str, ColumnType]], rows: list[Sequence[Any]]
     ) -> None:
-        """Add rows, in canonical form with JSON as text, to a staging table."""
+        """Add rows, in canonical form with JSON as text, to a staging table or a live one."""
 
 
 def staged_table(frozen: FrozenTable, live_columns: Mapping[str, TypeEngine[Any]] | None) -> StagedTable:
@@ -153,23 +163,37 @@ def load_changes(
 
     `revivals` are whole rows for updates, given as inserts.
     """
-    batches: dict[tuple[str, str | None], _Batch] = {}
-    for change in changes:
-        key = change.table, change.effect
-        batch = batches.get(key)
-        if batch is None:
-            if change.table not in tables or change.effect is None:
-                continue
-            kind = "revival" if revivals else change.effect
-            batch = batches[key] = _Batch(tables[change.table], kind, positions)
-        if isinstance(change, Lone):
-            batch.add_lone(change)
-        else:
-            batch.add(change)
-        if len(batch.rows) >= BATCH:
+    for name, rows in groupby(changes, key=attrgetter("table")):
+        staged = tables.get(name)
+        if staged is None:
+            continue
+        batches: dict[str, _Batch] = {}
+        for change in rows:
+            kind = "revival" if revivals else _kind(change, staged)
+            batch = batches.get(kind)
+            if batch is None:
+                if not kind:
+                    continue
+                batch = batches[kind] = _Batch(staged, kind, positions)
+            if isinstance(change, Lone):
+                batch.add_lone(change)
+            else:
+                batch.add(change)
+            if len(batch.rows) >= BATCH:
+                batch.flush(loader)
+        # Before the next table's rows, which may point at these.
+        for batch in batches.values():
             batch.flush(loader)
-    for batch in batches.values():
-        batch.flush(loader)
+
+
+def _kind(change: Lone | Change, staged: StagedTable) -> str:
+    """Where a change's row goes, or nowhere."""
+    effect = change.effect or ""
+    if effect != "insert" or staged.links is None:
+        return effect
+    # A row that was released since is in no seed state: what it points at may be gone.
+    released = isinstance(change, Change) and change.released
+    return "insert" if released else "load"
 
 
 class _Batch:
@@ -181,11 +205,12 @@ class _Batch:
         self.names = list(staged.columns)
         types = [staged.frozen.columns[name].type for name in self.names]
         self.json = [index for index, type_ in enumerate(types) if type_.kind == "json"]
-        prefixes = ("o_", "n_", "r_") if kind == "update" else ("o_",) if kind == "delete" else ("n_",)
+        prefixes = _PREFIXES.get(kind, ("n_",))
+        live = kind == "load"
+        ids = [staged.frozen.id] if live else ["seed_id", "live_id"]
         self.columns = [
-            ("seed_id", UUID),
-            ("live_id", UUID),
-            ("position", INTEGER),
+            *((name, UUID) for name in ids),
+            *(() if live else [("position", INTEGER)]),
             *(
                 (prefix + name, INTEGER if prefix == "r_" else type_)
                 for name, type_ in zip(self.names, types, strict=True)
@@ -197,7 +222,7 @@ class _Batch:
     def add_lone(self, lone: Lone) -> None:
         """A row as it stands in its file."""
         try:
-            values = astuple(self.decode(lone.row))
+            values: Sequence[Any] = astuple(self.decode(lone.row))
         except (MsgspecError, UnicodeDecodeError, RecursionError):
             raise ChangeFileError(
                 lone.revision,
@@ -206,15 +231,31 @@ class _Batch:
             ) from None
         if self.json:
             values = self._with_json_text(values)
-        live = lone.id if self.kind == "delete" else None
-        self.rows.append((lone.id, live, self.positions[lone.revision], *values))
+        self._add(lone.id, lone.revision, values)
 
-    def _with_json_text(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _with_json_text(self, values: Sequence[Any]) -> list[Any]:
         row = list(values)
         for index in self.json:
             # A change file is canonical, and so is each part of it.
             row[index] = bytes(row[index]).decode() if row[index] else None
-        return tuple(row)
+        return row
+
+    def _add(self, id_: str, revision: str, values: Sequence[Any]) -> None:
+        if self.kind == "load":
+            self.rows.append((id_, *(self._linked(values) if self.staged.links else values)))
+        else:
+            live = id_ if self.kind == "delete" else None
+            self.rows.append((id_, live, self.positions[revision], *values))
+
+    def _linked(self, values: Sequence[Any]) -> Sequence[Any]:
+        """The values without optional links to rows that are not there."""
+        row = list(values)
+        for name, ids in (self.staged.links or {}).items():
+            index = self.names.index(name)
+            if row[index] is not None and row[index] not in ids:
+                row[index] = None
+                self.staged.unlinked[self.staged.frozen.foreign_keys[name].table] += 1
+        return row
 
     def add(self, change: Change) -> None:
         """A change of which more is known than a line says."""
@@ -224,8 +265,7 @@ class _Batch:
             self.staged.updated.update(set(change.revisions) & set(self.names))
             return
         row = (change.old if self.kind == "delete" else change.new) or {}
-        live = change.id if self.kind == "delete" else None
-        self.rows.append((change.id, live, self.positions[change.revision], *self._values(row)))
+        self._add(change.id, change.revision, self._values(row))
 
     def _values(self, row: Mapping[str, Any]) -> list[Any]:
         values = [row.get(name) for name in self.names]
@@ -245,11 +285,14 @@ class _Batch:
         if not self.rows:
             return
         loader.load(self.staged.by_kind(self.kind), self.columns, self.rows)
-        if self.kind in self.staged.counts:
+        if self.kind == "load":
+            self.staged.loaded += len(self.rows)
+        elif self.kind in self.staged.counts:
             self.staged.counts[self.kind] += len(self.rows)
         self.rows = []
 
 
+_PREFIXES = {"update": ("o_", "n_", "r_"), "delete": ("o_",), "load": ("",)}
 UUID, INTEGER = ColumnType("uuid"), ColumnType("integer")
 
 

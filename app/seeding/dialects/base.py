@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -12,10 +12,25 @@ from app.seeding.tables import Reference
 from app.seeding.types import ColumnType
 
 
+class Load(Protocol):
+    """A bulk load into one table."""
+
+    def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Send rows, in canonical form with JSON as text."""
+
+    def finish(self) -> int:
+        """End it; returns how many rows have arrived."""
+
+    def abandon(self, error: BaseException) -> None:
+        """Free the connection after an error, so that it can be rolled back."""
+
+
 class SeedDialect(ABC):
     """One database's side of a move."""
 
     name: str
+    parents_first: bool
+    """Whether the foreign keys of a table are checked when its load ends."""
     preamble: tuple[str, ...] = ()
     """Lines that open an offline script's move: what its reader or client must know."""
 
@@ -32,13 +47,13 @@ class SeedDialect(ABC):
 
     @abstractmethod
     def load(
-        self,
-        connection: Connection,
-        table: sa.Table,
-        columns: Sequence[tuple[str, ColumnType]],
-        rows: Sequence[Sequence[Any]],
-    ) -> int:
-        """Bulk load rows, in canonical form with JSON as text, into a staging table; returns their number."""
+        self, connection: Connection, table: sa.Table, columns: Sequence[tuple[str, ColumnType]]
+    ) -> Load:
+        """Begin a bulk load; the connection is its own until it ends."""
+
+    @abstractmethod
+    def insertable(self, connection: Connection, tables: Sequence[str]) -> bool:
+        """Whether a bulk load writes to each of the tables as INSERT would."""
 
     @abstractmethod
     def lock(self, connection: Connection, seconds: float) -> None:

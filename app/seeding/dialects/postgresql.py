@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.seeding.dialects.base import SeedDialect
+from app.seeding.dialects.base import Load, SeedDialect
 from app.seeding.errors import LockTimeout
 from app.seeding.tables import Reference
 from app.seeding.types import ColumnType
@@ -25,6 +25,7 @@ class PostgreSQLDialect(SeedDialect):
     """PostgreSQL 13 or newer, through psycopg 3."""
 
     name = "postgresql"
+    parents_first = True
     preamble = (
         "Run this with `psql -v ON_ERROR_STOP=1 -f script.sql`: a failed check ends the transaction,"
         " and nothing of it is kept.",
@@ -46,21 +47,13 @@ class PostgreSQLDialect(SeedDialect):
         return f"'{quoted}'"
 
     def load(
-        self,
-        connection: Connection,
-        table: sa.Table,
-        columns: Sequence[tuple[str, ColumnType]],
-        rows: Sequence[Sequence[Any]],
-    ) -> int:
-        names = ", ".join(f'"{name}"' for name, _ in columns)
-        cursor = connection.connection.cursor()
-        try:
-            with cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
-                for row in rows:
-                    copy.write_row(row)
-            return int(cursor.rowcount)
-        finally:
-            cursor.close()
+        self, connection: Connection, table: sa.Table, columns: Sequence[tuple[str, ColumnType]]
+    ) -> Load:
+        return _Copy(connection, table.name, [name for name, _ in columns])
+
+    def insertable(self, connection: Connection, tables: Sequence[str]) -> bool:
+        """COPY knows no rules, and refuses where row security is active."""
+        return not connection.execute(_NOT_INSERTABLE, {"tables": list(tables)}).first()
 
     def lock(self, connection: Connection, seconds: float) -> None:
         """A transaction's advisory lock: it ends with the transaction, however that ends.
@@ -124,6 +117,39 @@ class PostgreSQLDialect(SeedDialect):
             # A live column may be JSON, which has no equality of its own.
             return self.same(sa.cast(one, JSONB), sa.cast(other, JSONB))
         return super().equal(type_, one, other)
+
+
+class _Copy:
+    """COPY … FROM STDIN: the server reads while the next rows are made."""
+
+    def __init__(self, connection: Connection, table: str, columns: Sequence[str]) -> None:
+        self._cursor: Any = connection.connection.cursor()
+        names = ", ".join(f'"{name}"' for name in columns)
+        self._block: Any = self._cursor.copy(f'COPY "{table}" ({names}) FROM STDIN')
+        self._copy = self._block.__enter__()
+
+    def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        write = self._copy.write_row
+        for row in rows:
+            write(row)
+
+    def finish(self) -> int:
+        self._block.__exit__(None, None, None)
+        arrived = int(self._cursor.rowcount)
+        self._cursor.close()
+        return arrived
+
+    def abandon(self, error: BaseException) -> None:
+        self._block.__exit__(type(error), error, error.__traceback__)
+        self._cursor.close()
+
+
+_NOT_INSERTABLE = sa.text(
+    """
+    SELECT FROM pg_class WHERE relname IN :tables AND pg_table_is_visible(oid)
+      AND (relkind NOT IN ('r', 'p') OR relhasrules OR row_security_active(oid))
+    """
+).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
 
 
 _FOREIGN_KEYS = sa.text(

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.seeding.dialects.base import SeedDialect
+from app.seeding.dialects.base import Load, SeedDialect
 from app.seeding.tables import Reference
 from app.seeding.types import ColumnType, parse_timestamp
 
@@ -21,6 +21,7 @@ class SQLiteDialect(SeedDialect):
     """SQLite 3.35 or newer."""
 
     name = "sqlite"
+    parents_first = False
     preamble = (
         "Run this with `sqlite3 -bail FILE < script.sql`: without -bail the sqlite3 client goes on"
         " after a failed check.",
@@ -44,26 +45,13 @@ class SQLiteDialect(SeedDialect):
         return lambda value: "NULL" if value is None else self.literal(stored(value))
 
     def load(
-        self,
-        connection: Connection,
-        table: sa.Table,
-        columns: Sequence[tuple[str, ColumnType]],
-        rows: Sequence[Sequence[Any]],
-    ) -> int:
-        names = ", ".join(f'"{name}"' for name, _ in columns)
-        # The database turns canonical values into stored ones faster than Python would.
-        marks = ", ".join(
-            _BOUND.get(type_.kind, "?{0}").format(number)
-            for number, (_, type_) in enumerate(columns, start=1)
-        )
-        cursor = connection.connection.cursor()
-        try:
-            # Names are the engine's own; every value is bound.
-            statement = f'INSERT INTO temp."{table.name}" ({names}) VALUES ({marks})'  # noqa: S608
-            cursor.executemany(statement, rows)
-            return int(cursor.rowcount)
-        finally:
-            cursor.close()
+        self, connection: Connection, table: sa.Table, columns: Sequence[tuple[str, ColumnType]]
+    ) -> Load:
+        return _Inserts(connection, table.name, columns)
+
+    def insertable(self, connection: Connection, tables: Sequence[str]) -> bool:
+        """A bulk load is INSERT."""
+        return True
 
     def lock(self, connection: Connection, seconds: float) -> None:
         """Nothing to do: a migrating engine begins with BEGIN IMMEDIATE, which is the lock."""
@@ -122,6 +110,32 @@ class SQLiteDialect(SeedDialect):
 
     def from_ledger(self, value: Any, type_: Any) -> ColumnElement[Any]:
         return sa.type_coerce(value, type_)
+
+
+class _Inserts:
+    """One prepared INSERT for all rows, in which the database turns canonical values into stored ones."""
+
+    def __init__(self, connection: Connection, table: str, columns: Sequence[tuple[str, ColumnType]]) -> None:
+        self._cursor = connection.connection.cursor()
+        names = ", ".join(f'"{name}"' for name, _ in columns)
+        marks = ", ".join(
+            _BOUND.get(type_.kind, "?{0}").format(number)
+            for number, (_, type_) in enumerate(columns, start=1)
+        )
+        # Names are the engine's own; every value is bound.
+        self._statement = f'INSERT INTO "{table}" ({names}) VALUES ({marks})'  # noqa: S608
+        self._arrived = 0
+
+    def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        self._cursor.executemany(self._statement, rows)
+        self._arrived += self._cursor.rowcount
+
+    def finish(self) -> int:
+        self._cursor.close()
+        return self._arrived
+
+    def abandon(self, error: BaseException) -> None:
+        self._cursor.close()
 
 
 # A key that names no columns points at the primary key; seed tables have one of one column.
