@@ -9,11 +9,19 @@ from sqlalchemy import Engine
 from app import seeding
 from app.core.config import get_settings
 from app.core.engines import connected, new_engine
-from app.core.migration import is_quiet, offline_options, render_item, reported, seed_options
+from app.core.migration import (
+    is_quiet,
+    keep_imports,
+    offline_options,
+    render_item,
+    reported,
+    seed_options,
+)
 from app.core.types import METADATA
 from app.seeding import SeedCatalog
 
 config = context.config
+keep_imports(config)
 
 
 def seed_catalog() -> SeedCatalog:

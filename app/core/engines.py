@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import NullPool
 
 from app.core.config import Settings, get_settings
 from app.core.errors import ConfigurationError, DatabaseUnavailable
@@ -65,8 +66,12 @@ def new_engine(settings: Settings | None = None, *, migrating: bool = False) -> 
     """
     settings = settings or get_settings()
     url = settings.url()
+    options = engine_options(url, settings)
+    if migrating:
+        # A run has one connection, which ends with it and not when its engine is collected.
+        options["poolclass"] = NullPool
     try:
-        engine = create_engine(url, **engine_options(url, settings))
+        engine = create_engine(url, **options)
     except (ArgumentError, ValueError, TypeError) as error:
         raise ConfigurationError(f"DATABASE_URL has an option that its driver refuses: {error}") from None
     if engine.dialect.name == "sqlite":

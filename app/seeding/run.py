@@ -130,7 +130,7 @@ class SeedRun:
 
     def _seed_revision(self, heads: Sequence[str]) -> str | None:
         """The newest seed revision that the heads include, or None below seed_base."""
-        if not heads or not self.rail.exists:
+        if not heads:
             return None
         applied = {
             script.revision
@@ -142,7 +142,9 @@ class SeedRun:
         return seeds[-1] if seeds else SEED_BASE
 
     def _sets(self, *revisions: str) -> set[str]:
-        return {table.set for revision in revisions for table in self.rail.tables_at(revision).values()}
+        # Each change file is opened once, where a run starts and ends at the same revision.
+        tables = [self.rail.tables_at(revision) for revision in dict.fromkeys(revisions)]
+        return {table.set for at in tables for table in at.values()}
 
     def _recorded(self, source: str, target: str) -> dict[str, "_SetState"]:
         """The seed state of every seed set: as recorded, or as assumed for a script."""
