@@ -29,6 +29,7 @@ from app.seeding.tables import Reference
 def check(plan: Plan) -> Iterator[Statement]:
     """The statements: rows that come and change with parents first, rows that go with children first."""
     settled = plan.policy is not Policy.ABORT
+    probed: set[str] = set()
     for table in plan.tables:
         yield from _check_links(plan, table)
         if settled:
@@ -45,8 +46,7 @@ def check(plan: Plan) -> Iterator[Statement]:
         yield from _check_deletes(plan, table)
         if settled:
             yield from settle.edited_deletes(plan, table)
-        for reference in plan.references.get(table.name, ()):
-            yield _check_reference(plan, table, reference)
+        yield from _check_references(plan, table, probed)
         if settled:
             yield from settle.referenced_deletes(table)
 
@@ -169,6 +169,29 @@ def _check_hidden_edits(
         stage.c["o_" + name],
         pre_image(plan, table, name, before),
     )
+
+
+def _check_references(plan: Plan, table: StagedTable, probed: set[str]) -> Iterator[Statement]:
+    """The foreign keys that lead to rows that would go, but for those of tables that all rows would leave."""
+    for reference in plan.references.get(table.name, ()):
+        child = _child(plan, reference)
+        if child is not None and child.name not in probed:
+            probed.add(child.name)
+            yield _probe_stays(child)
+        if child is None or plan.may("stay", child.name):
+            yield _check_reference(plan, table, reference)
+
+
+def _probe_stays(table: StagedTable) -> Statement:
+    """Whether rows of a table stay: one count, no longer than that of its staged deletes."""
+    stage, live = table.deletes, table.live
+    going: Any = sa.literal(0)
+    if table.has("delete"):
+        ours = sa.select(sa.func.count()).select_from(stage).join(live, table.live_id == stage.c.live_id)
+        going = ours.where(stage.c.outcome.is_(None)).scalar_subquery()
+    some = sa.select(table.live_id).limit(going + 1).subquery()
+    left = sa.select(sa.func.count()).select_from(some).scalar_subquery()
+    return Statement(sa.select(left - going), ("stay", table.name), probe=True)
 
 
 def _check_reference(plan: Plan, table: StagedTable, reference: Reference) -> Statement:
