@@ -99,50 +99,52 @@ def _canonical_rows(
     problems: list[Problem] = []
     for row in rows:
         table = _table_of(row, tables)
-        blank = Placed(table, "", {}, source, (index, *row.path), row.paths)
-        values, bad = _canonical_values(blank, row)
+        values, bad = _canonical_values(table, row)
+        key = () if bad else row_key(table, values)
+        id_ = "" if bad else seed_id_of(table.name, key)
+        one = Placed(table, id_, values, source, (index, *row.path), row.paths)
         if not bad:
-            key = row_key(table, values)
-            bad = list(_too_large(blank, key))
-            placed.append(Placed(table, seed_id_of(table.name, key), values, source, blank.path, row.paths))
-        problems += bad
+            bad = _too_large(table, key)
+            placed.append(one)
+        problems += [(one.place(column), message) for column, message in bad]
     return placed, problems
 
 
 def _table_of(row: SeedRow, tables: dict[str, FrozenTable]) -> FrozenTable:
     """The row's table; SetupError where a value would be dropped without a word."""
     table = tables.get(row.table)
+    if table is not None and row.values.keys() <= table.columns.keys():
+        return table
     unknown = [row.table] if table is None else sorted(set(row.values) - set(table.columns))
-    if table is None or unknown:
-        raise SetupError(
-            f"the seed set's flatten() fills what is not seeded: {row.table}: {', '.join(unknown)}"
-        )
-    return table
+    raise SetupError(f"the seed set's flatten() fills what is not seeded: {row.table}: {', '.join(unknown)}")
 
 
-def _canonical_values(blank: Placed, row: SeedRow) -> tuple[dict[str, Any], list[Problem]]:
+def _canonical_values(table: FrozenTable, row: SeedRow) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """A row's values in their canonical form, and what is wrong with them by column."""
     values: dict[str, Any] = {}
-    bad: list[Problem] = []
+    bad: list[tuple[str, str]] = []
     found = row.values.get
-    for name, column in blank.table.columns.items():
+    for name, column in table.columns.items():
         value = found(name)
-        if value is None and column.nullable:
+        if value is None:
             values[name] = None
+            if not column.nullable:
+                bad.append((name, "must have a value, the column is NOT NULL"))
             continue
         try:
             values[name] = column.type.canonical(value)
-            if value is None:
-                raise ValueError("must have a value, the column is NOT NULL")
         except ValueError as error:
-            bad.append((blank.place(name), str(error)))
+            bad.append((name, str(error)))
     return values, bad
 
 
-def _too_large(row: Placed, key: Sequence[Any]) -> Iterator[Problem]:
-    if sum(4 * len(str(part)) for part in key) <= KEY_BYTES_LIMIT:
-        return
-    sizes = {name: len(str(part).encode()) for name, part in zip(row.table.key, key, strict=True)}
+def _too_large(table: FrozenTable, key: Sequence[Any]) -> list[tuple[str, str]]:
+    """The column to blame for a natural key that no index holds, and what is wrong with it."""
+    if 4 * sum(map(len, map(str, key))) <= KEY_BYTES_LIMIT:
+        return []
+    sizes = {name: len(str(part).encode()) for name, part in zip(table.key, key, strict=True)}
     size = sum(sizes.values())
-    if size > KEY_BYTES_LIMIT:
-        place = row.place(max(sizes, key=lambda name: sizes[name]))
-        yield place, f"the natural key takes {size} bytes, at most {KEY_BYTES_LIMIT} fit"
+    if size <= KEY_BYTES_LIMIT:
+        return []
+    largest = max(sizes, key=lambda name: sizes[name])
+    return [(largest, f"the natural key takes {size} bytes, at most {KEY_BYTES_LIMIT} fit")]

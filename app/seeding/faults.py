@@ -21,10 +21,15 @@ _SKIPPER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str, 
 
 
 class Text:
-    """A document's text, for pointing into it; `text` must be syntactically valid JSON."""
+    """A document's text, for pointing into it; it must be syntactically valid JSON in UTF-8."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    @cached_property
+    def text(self) -> str:
+        """The text, made when it is asked for: in memory it may take twice the bytes."""
+        return self._raw.decode("utf-8")
 
     def line(self, path: Path) -> int:
         """As `line_of`, but the elements of the top-level list are looked for only once."""

@@ -1,10 +1,13 @@
 """Seed ids: the UUID of a seed row follows from its table and natural key, so rows link without look-ups."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha1
 from typing import Any
 from uuid import UUID
+
+from msgspec import Raw
+from msgspec.json import Encoder
 
 SEED_NAMESPACE = UUID("7c1f5f0e-3a52-5d0b-9a53-6d1c2f0e8b41")
 """The UUIDv5 namespace of every seed id. Changing it would orphan every seeded row ever written."""
@@ -19,6 +22,26 @@ def canonical_json(value: Any) -> str:
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
+def canonical_object(members: Mapping[str, Any], *, nulls: bool = True) -> Raw:
+    """The same of an object, as UTF-8 and faster; members that are Raw are written already."""
+    written = {
+        name: one if type(one) in _PLAIN else _encoded(one)
+        for name, one in members.items()
+        if nulls or one is not None
+    }
+    return Raw(_encode_plain(written))
+
+
+def _encoded(value: Any) -> Raw:
+    return Raw(canonical_json(value).encode())
+
+
+_PLAIN = frozenset({str, int, bool, type(None), Raw})
+"""What msgspec writes as Python does. Of floats it does not, and subclasses of `str` it refuses."""
+
+_encode_plain = Encoder(order="sorted").encode
+
+
 def seed_id(table: str, *key: Any) -> str:
     """The seed id of a row as canonical UUID text.
 
@@ -31,7 +54,7 @@ def seed_id(table: str, *key: Any) -> str:
 def seed_id_of(table: str, key: Sequence[Any]) -> str:
     """`seed_id` for a key that is already a sequence."""
     # uuid.uuid5() says the same in three times the time.
-    name = canonical_json([table, *key]).encode()
+    name = _encode_plain([one if type(one) in _PLAIN else _encoded(one) for one in (str(table), *key)])
     digest = bytearray(sha1(_NAMESPACE + name, usedforsecurity=False).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.seeding.faults import Fault, Path, show_value
 from app.seeding.sources import ABSENT, Problem, Source
@@ -12,8 +12,7 @@ Rows = dict[str, dict[str, dict[str, Any]]]
 """Canonical rows by table and seed id."""
 
 
-@dataclass(frozen=True)
-class Placed:
+class Placed(NamedTuple):
     """A canonical row with the place it came from."""
 
     table: FrozenTable

@@ -17,6 +17,8 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 _ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
+_CONTAINERS = (dict, list)
+
 Problem = tuple[Path, str]
 """A place in a document and what is wrong there."""
 
@@ -39,7 +41,7 @@ class Source:
     def unstorable(self, index: int) -> Iterator[Problem]:
         """What no database stores of an element, although JSON allows it."""
         element = self.elements[index]
-        if not self.plain or _is_deep(element, DEPTH_LIMIT - 1):
+        if not self.plain or _is_deep(element):
             yield from unstorable(element, (index,))
 
     def fault(self, path: Path, message: str, twin: Path | None = None) -> Fault:
@@ -81,7 +83,7 @@ def parse(document: FilePath) -> Source | Fault:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         return Fault(file, (), f"is not UTF-8 (byte 0x{raw[error.start]:02x})", line)
-    if not text.strip():
+    if not text or text.isspace():
         return Fault(file, (), "is empty: it must hold a JSON list, if only []", 1)
     reader = _Reader()
     try:
@@ -100,8 +102,8 @@ def parse(document: FilePath) -> Source | Fault:
         message = f"is nested deeper than {DEPTH_LIMIT} levels"
         return Fault(file, (), message, line_too_deep(text, DEPTH_LIMIT))
     if not isinstance(value, list):
-        return Fault(file, (), f"must be a list of objects, not {show_value(value)}", Text(text))
-    return Source(file, Text(text), value, plain=not (reader.doubtful or _escapes(text)))
+        return Fault(file, (), f"must be a list of objects, not {show_value(value)}", Text(raw))
+    return Source(file, Text(raw), value, plain=not (reader.doubtful or _escapes(text)))
 
 
 class _Reader:
@@ -140,11 +142,19 @@ def _escapes(text: str) -> bool:
     return "\\u" in text and _ESCAPED.search(text) is not None
 
 
-def _is_deep(value: Any, levels: int) -> bool:
-    """Whether containers are nested deeper than so many levels."""
-    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    nested = [member for member in members if isinstance(member, dict | list)]
-    return bool(nested) and (levels <= 0 or any(_is_deep(member, levels - 1) for member in nested))
+def _is_deep(element: Any) -> bool:
+    """Whether containers are nested so deep inside that a path to one has more than DEPTH_LIMIT parts."""
+    level = [element] if isinstance(element, _CONTAINERS) else []
+    for _ in range(DEPTH_LIMIT):
+        level = [
+            member
+            for container in level
+            for member in (container.values() if isinstance(container, dict) else container)
+            if isinstance(member, _CONTAINERS)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def unstorable(element: Any, path: Path) -> Iterator[Problem]:

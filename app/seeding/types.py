@@ -139,8 +139,7 @@ def canonical_timestamp(value: datetime) -> str:
     """A timestamp in UTC as `2020-01-01T00:00:00Z`, with microseconds only where there are any."""
     if value.tzinfo is None:
         raise ValueError("has no offset from UTC")
-    utc = value.astimezone(UTC).replace(tzinfo=None)
-    return utc.isoformat() + "Z"
+    return value.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
 def parse_timestamp(text: str) -> datetime:
@@ -228,9 +227,13 @@ def _date(value: Any) -> str:
     return str(_expect_date(value).isoformat())
 
 
+# Made once: json.dumps() makes an encoder for each call that asks for anything but its defaults.
+_encode = json.JSONEncoder(allow_nan=False).encode
+
+
 def _json(value: Any) -> Any:
     try:
-        json.dumps(value, allow_nan=False)
+        _encode(value)
     except (TypeError, ValueError):
         raise ValueError("holds something that JSON has no form for") from None
     return value

@@ -16,7 +16,7 @@ def machine_seed_id(name: str) -> str:
 
 
 def _rows(machine: MachineDocument) -> Iterator[SeedRow]:
-    yield SeedRow("machines", machine.model_dump())
+    yield SeedRow("machines", vars(machine))
 
 
 def machines_seed_set(document: Path) -> SeedSet:

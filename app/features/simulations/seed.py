@@ -21,7 +21,9 @@ def simulation_seed_id(case_name: str, machine: str, start: datetime) -> str:
 def _rows(document: SimulationDocument) -> Iterator[SeedRow]:
     start, parent = document.simulation_start_date, document.parent
     id_ = simulation_seed_id(document.case_name, document.machine.name, start)
-    values = document.model_dump(exclude=_NOT_COLUMNS)
+    values = dict(vars(document))
+    for name in _NOT_COLUMNS:
+        del values[name]
     values["machine_id"] = machine_seed_id(document.machine.name)
     if parent is not None:
         values["parent_id"] = simulation_seed_id(
@@ -29,10 +31,10 @@ def _rows(document: SimulationDocument) -> Iterator[SeedRow]:
         )
     yield SeedRow("simulations", values, paths=_PATHS)
     for index, artifact in enumerate(document.artifacts or ()):
-        values = {**artifact.model_dump(), "simulation_id": id_}
+        values = {**vars(artifact), "simulation_id": id_}
         yield SeedRow("artifacts", values, path=("artifacts", index))
     for index, link in enumerate(document.links or ()):
-        values = {**link.model_dump(), "simulation_id": id_}
+        values = {**vars(link), "simulation_id": id_}
         yield SeedRow("external_links", values, path=("links", index))
 
 
