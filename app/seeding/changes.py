@@ -1,16 +1,17 @@
 """Changes of seed rows and their algebra: apart (diff), one after the other (compose), backwards (invert)."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import merge
-from itertools import groupby
-from operator import itemgetter
+from itertools import chain, groupby
+from operator import attrgetter, itemgetter
 from typing import Any, Protocol, TypeVar
 
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Change:
     """What happens to one seed row: insert (no `old`), delete (no `new`), or update of some columns.
 
@@ -132,24 +133,29 @@ class Sorted(Protocol):
 T = TypeVar("T", bound=Sorted)
 
 
-def merged(runs: Sequence[Iterable[T]], main: int = 0) -> Iterator[list[tuple[int, T]]]:
-    """What sorted runs hold of each row, streamed, in the runs' order and with their number.
+def merged(runs: Sequence[Iterable[Sequence[T]]], main: int = 0) -> Iterator[list[tuple[int, Sequence[T]]]]:
+    """What sorted runs, given in blocks, hold of each row: streamed, in the runs' order, with their number.
 
-    The run numbered `main` passes fastest: it should be the longest.
+    Rows of the run numbered `main`, the longest if possible, pass by many at a time where no other run
+    has anything of them; where several runs have something of a row, it passes by alone.
     """
     others = _grouped(merge(*(_keyed(number, run) for number, run in enumerate(runs) if number != main)))
     key, group = next(others, _END)
-    for one in runs[main] if runs else ():
-        here = one.sort_key
-        while key < here:
+    for block in runs[main] if runs else ():
+        start = 0
+        while key <= block[-1].sort_key:
+            here = bisect_left(block, key, start, key=attrgetter("sort_key"))
+            if here > start:
+                yield [(main, block[start:here])]
+            start = here
+            if block[here].sort_key == key:
+                # Numbers differ, so that the entries themselves are never compared.
+                group = sorted([*group, (main, block[here : here + 1])], key=itemgetter(0))
+                start += 1
             yield group
             key, group = next(others, _END)
-        if key == here:
-            # Numbers differ, so that the entries themselves are never compared.
-            yield sorted([*group, (main, one)], key=itemgetter(0))
-            key, group = next(others, _END)
-        else:
-            yield [(main, one)]
+        if start < len(block):
+            yield [(main, block[start:] if start else block)]
     while group:
         yield group
         key, group = next(others, _END)
@@ -161,13 +167,13 @@ _END: tuple[tuple[str, str], list[Any]] = (("\U0010ffff", ""), [])
 
 def _grouped(
     entries: Iterable[tuple[tuple[str, str], int, T]],
-) -> Iterator[tuple[tuple[str, str], list[tuple[int, T]]]]:
+) -> Iterator[tuple[tuple[str, str], list[tuple[int, Sequence[T]]]]]:
     for key, group in groupby(entries, key=itemgetter(0)):
-        yield key, [(number, one) for _, number, one in group]
+        yield key, [(number, [one]) for _, number, one in group]
 
 
-def _keyed(number: int, run: Iterable[T]) -> Iterator[tuple[tuple[str, str], int, T]]:
-    for one in run:
+def _keyed(number: int, run: Iterable[Sequence[T]]) -> Iterator[tuple[tuple[str, str], int, T]]:
+    for one in chain.from_iterable(run):
         yield one.sort_key, number, one
 
 
@@ -176,8 +182,8 @@ def net(runs: Sequence[Iterable[Change]]) -> Iterator[Change]:
 
     Rows that end where they began are left out.
     """
-    for group in merged(runs):
-        total = net_of(change for _, change in group)
+    for group in merged([([change] for change in run) for run in runs]):
+        total = net_of(change for _, changes in group for change in changes)
         if total is not None:
             yield total
 

@@ -1,7 +1,8 @@
 """Lines of change files, with their rows still as text: most rows of a move need no more than their bytes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
+from itertools import groupby
 from typing import Annotated, NamedTuple
 
 from msgspec import DecodeError, Meta, Raw, Struct, field
@@ -10,8 +11,11 @@ from msgspec.json import Decoder
 from app.seeding.changes import Change, net_of
 
 
-class Line(Struct, frozen=True, forbid_unknown_fields=True):
-    """A row change as it stands in a file; an absent row is an empty Raw."""
+class Line(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A row change as it stands in a file; an absent row is an empty Raw.
+
+    It holds text alone, which the garbage collector need not follow.
+    """
 
     table: str
     id: Annotated[str, Meta(min_length=36, max_length=36)]
@@ -58,24 +62,48 @@ def decode_lines(body: bytes) -> list[Line] | int:
 
 
 class Lone(NamedTuple):
-    """A row's only change in a move: the whole row as text, from the line of one revision."""
+    """Rows with one change in a move, of one kind: whole rows as text, from the lines of one revision."""
 
     table: str
-    id: str
     effect: str
-    row: Raw
     revision: str
+    rows: list[tuple[str, Raw]]
+    """Each with its seed id."""
+
+    def only(self, wanted: Container[tuple[str, str]]) -> "Lone":
+        """Those of the rows whose table and seed id are wanted."""
+        return self._replace(rows=[(id_, row) for id_, row in self.rows if (self.table, id_) in wanted])
 
 
 def lone_or_net(
-    lines: list[tuple[int, Line]], revisions: Sequence[str], *, upward: bool
-) -> Lone | Change | None:
-    """What a row's numbered lines come to; taken back where the move goes down."""
-    if len(lines) == 1:
-        number, line = lines[0]
-        if line.new and not line.old:
-            return Lone(line.table, line.id, "insert" if upward else "delete", line.new, revisions[number])
-        if line.old and not (line.new or line.release or line.returns):
-            return Lone(line.table, line.id, "delete" if upward else "insert", line.old, revisions[number])
-    change = net_of(line.change(revisions[number]) for number, line in lines)
-    return change.inverse() if change and not upward else change
+    group: list[tuple[int, Sequence[Line]]], revisions: Sequence[str], *, upward: bool
+) -> Iterator[Lone | Change]:
+    """What the numbered lines of one row, or many lone lines, come to; a move down takes them back."""
+    if len(group) > 1:
+        yield from _net(group, revisions, upward)
+        return
+    number, lines = group[0]
+    for (table, kind), alike in groupby(lines, key=_kind):
+        if kind == "other":
+            for line in alike:
+                yield from _net([(number, [line])], revisions, upward)
+        elif kind == "new":
+            rows = [(line.id, line.new) for line in alike]
+            yield Lone(table, "insert" if upward else "delete", revisions[number], rows)
+        else:
+            rows = [(line.id, line.old) for line in alike]
+            yield Lone(table, "delete" if upward else "insert", revisions[number], rows)
+
+
+def _kind(line: Line) -> tuple[str, str]:
+    if line.new and not line.old:
+        return line.table, "new"
+    if line.old and not (line.new or line.release or line.returns):
+        return line.table, "old"
+    return line.table, "other"
+
+
+def _net(group: list[tuple[int, Sequence[Line]]], revisions: Sequence[str], upward: bool) -> Iterator[Change]:
+    change = net_of(line.change(revisions[number]) for number, lines in group for line in lines)
+    if change is not None:
+        yield change if upward else change.inverse()

@@ -14,11 +14,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable, DropTable
 
 from app.seeding import program
+from app.seeding.changes import Change
 from app.seeding.conflicts import Conflict, ConflictError, read_conflicts
 from app.seeding.dialects import SeedDialect, dialect_named
 from app.seeding.errors import SeedError
 from app.seeding.fresh import links_into_empty_tables, passes
 from app.seeding.ledger import seed_ledger, seed_state
+from app.seeding.lines import Lone
 from app.seeding.live import Live, read_live
 from app.seeding.loads import BulkLoader, ScriptLoader, rows_missed
 from app.seeding.options import Policy
@@ -172,10 +174,14 @@ class _Runner:
         if not updating:
             return
         move, rail = self.move, self.move.rail
-        rows = rail.net_rows(move.source, move.target)
-        updated = {(row.table, row.id) for row in rows if row.effect == "update"}
+        changes = rail.net_rows(move.source, move.target)
+        updated = {one.sort_key for one in changes if isinstance(one, Change) and one.effect == "update"}
         upper = move.target if move.upgrade else move.source
-        whole = (row for row in rail.net_rows(SEED_BASE, upper) if (row.table, row.id) in updated)
+        whole = (
+            one.only(updated) if isinstance(one, Lone) else one
+            for one in rail.net_rows(SEED_BASE, upper)
+            if isinstance(one, Lone) or one.sort_key in updated
+        )
         with self._loader() as loader:
             load_changes(whole, updating, positions, loader, revivals=True)
         for table in updating.values():

@@ -181,10 +181,8 @@ class Rail:
         revisions = self.between(source, target) if upward else self.between(target, source)
         names = [one.revision for one in revisions]
         longest = max(range(len(revisions)), key=lambda number: revisions[number].file.size, default=0)
-        for group in merged([one.file.lines(seen) for one in revisions], longest):
-            entry = lone_or_net(group, names, upward=upward)
-            if entry is not None:
-                yield entry
+        for group in merged([one.file.blocks(seen) for one in revisions], longest):
+            yield from lone_or_net(group, names, upward=upward)
 
     def state_at(self, revision: str) -> State:
         """Every seeded row at `revision`, by table and seed id: the fold of all change files."""

@@ -37,10 +37,11 @@ class RowNames:
         found: dict[Key, Row] = {}
         for revision in self.revisions:
             for entry in self.rail.net_rows(SEED_BASE, revision):
-                key = (entry.table, entry.id)
-                if key in wanted and key not in found:
-                    row = json.loads(bytes(entry.row)) if isinstance(entry, Lone) else entry.new
-                    found[key] = row or {}
+                if isinstance(entry, Lone):
+                    for id_, row in entry.only(wanted).rows:
+                        found.setdefault((entry.table, id_), json.loads(bytes(row)))
+                elif entry.sort_key in wanted:
+                    found.setdefault(entry.sort_key, entry.new or {})
         return found
 
     def _parents(self, key: Key) -> list[Key]:

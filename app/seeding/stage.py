@@ -26,8 +26,11 @@ from app.seeding.lines import Lone
 from app.seeding.tables import FrozenTable
 from app.seeding.types import ColumnType
 
-BATCH = 5_000
-"""Rows that are held in memory for one bulk load."""
+BATCH = 200
+"""Rows that are sent at a time: few, so that a server reads them while the next are made."""
+
+MIXED_BATCH = 5_000
+"""The same for a table with more than one kind of change, whose bulk loads take turns."""
 
 
 @dataclass
@@ -168,18 +171,18 @@ def load_changes(
         if staged is None:
             continue
         batches: dict[str, _Batch] = {}
-        for change in rows:
-            kind = "revival" if revivals else _kind(change, staged)
-            batch = batches.get(kind)
-            if batch is None:
-                if not kind:
-                    continue
-                batch = batches[kind] = _Batch(staged, kind, positions)
-            if isinstance(change, Lone):
-                batch.add_lone(change)
+        for entry in rows:
+            kind = "revival" if revivals else _kind(entry, staged)
+            if not kind:
+                continue
+            if kind not in batches:
+                batches[kind] = _Batch(staged, kind, positions)
+            batch = batches[kind]
+            if isinstance(entry, Lone):
+                batch.add_lone(entry)
             else:
-                batch.add(change)
-            if len(batch.rows) >= BATCH:
+                batch.add(entry)
+            if len(batch.rows) >= (BATCH if len(batches) == 1 else MIXED_BATCH):
                 batch.flush(loader)
         # Before the next table's rows, which may point at these.
         for batch in batches.values():
@@ -187,7 +190,7 @@ def load_changes(
 
 
 def _kind(change: Lone | Change, staged: StagedTable) -> str:
-    """Where a change's row goes, or nowhere."""
+    """Where changed rows go, or nowhere."""
     effect = change.effect or ""
     if effect != "insert" or staged.links is None:
         return effect
@@ -217,21 +220,36 @@ class _Batch:
                 for prefix in prefixes
             ),
         ]
+        self.links = [
+            (self.names.index(name), staged.frozen.foreign_keys[name].table, ids)
+            for name, ids in (staged.links or {}).items()
+            if name in self.names
+        ]
         self.decode = _row_decoder(self.names, set(self.json))
 
     def add_lone(self, lone: Lone) -> None:
-        """A row as it stands in its file."""
+        """Rows as they stand in their file."""
+        decode = self.decode
         try:
-            values: Sequence[Any] = astuple(self.decode(lone.row))
+            values: list[Sequence[Any]] = [astuple(decode(row)) for _, row in lone.rows]
         except (MsgspecError, UnicodeDecodeError, RecursionError):
             raise ChangeFileError(
                 lone.revision,
-                f"{lone.table} {lone.id} is not a row of its table",
+                f"{lone.table} {self._broken(lone)} is not a row of its table",
                 "restore the change file as it was committed",
             ) from None
         if self.json:
-            values = self._with_json_text(values)
-        self._add(lone.id, lone.revision, values)
+            values = [self._with_json_text(row) for row in values]
+        self._add(lone.revision, [id_ for id_, _ in lone.rows], values)
+
+    def _broken(self, lone: Lone) -> str:
+        """The seed id of the first row that is none."""
+        for id_, row in lone.rows:
+            try:
+                self.decode(row)
+            except (MsgspecError, UnicodeDecodeError, RecursionError):
+                return id_
+        return ""
 
     def _with_json_text(self, values: Sequence[Any]) -> list[Any]:
         row = list(values)
@@ -240,21 +258,24 @@ class _Batch:
             row[index] = bytes(row[index]).decode() if row[index] else None
         return row
 
-    def _add(self, id_: str, revision: str, values: Sequence[Any]) -> None:
+    def _add(self, revision: str, ids: Sequence[str], values: Sequence[Sequence[Any]]) -> None:
         if self.kind == "load":
-            self.rows.append((id_, *(self._linked(values) if self.staged.links else values)))
+            if self.links:
+                values = [self._linked(row) for row in values]
+            self.rows += [(id_, *row) for id_, row in zip(ids, values, strict=True)]
         else:
-            live = id_ if self.kind == "delete" else None
-            self.rows.append((id_, live, self.positions[revision], *values))
+            position, known = self.positions[revision], self.kind == "delete"
+            self.rows += [
+                (id_, id_ if known else None, position, *row) for id_, row in zip(ids, values, strict=True)
+            ]
 
     def _linked(self, values: Sequence[Any]) -> Sequence[Any]:
         """The values without optional links to rows that are not there."""
         row = list(values)
-        for name, ids in (self.staged.links or {}).items():
-            index = self.names.index(name)
+        for index, table, ids in self.links:
             if row[index] is not None and row[index] not in ids:
                 row[index] = None
-                self.staged.unlinked[self.staged.frozen.foreign_keys[name].table] += 1
+                self.staged.unlinked[table] += 1
         return row
 
     def add(self, change: Change) -> None:
@@ -265,7 +286,7 @@ class _Batch:
             self.staged.updated.update(set(change.revisions) & set(self.names))
             return
         row = (change.old if self.kind == "delete" else change.new) or {}
-        self._add(change.id, change.revision, self._values(row))
+        self._add(change.revision, [change.id], [self._values(row)])
 
     def _values(self, row: Mapping[str, Any]) -> list[Any]:
         values = [row.get(name) for name in self.names]
@@ -302,6 +323,7 @@ def _row_decoder(names: Sequence[str], json: set[int]) -> Callable[[Raw], Any]:
         (f"c{index}", Raw, Raw()) if index in json else (f"c{index}", str | int | float | bool | None, None)
         for index in range(len(names))
     ]
-    struct = defstruct("Row", fields, rename={f"c{index}": name for index, name in enumerate(names)})
+    renamed = {f"c{index}": name for index, name in enumerate(names)}
+    struct = defstruct("Row", fields, rename=renamed, gc=False)
     decode: Callable[[Raw], Any] = Decoder(struct).decode
     return decode
