@@ -74,8 +74,12 @@ def run(tree: Path, url: str, *arguments: str) -> subprocess.CompletedProcess[st
 
 
 def environment(url: str) -> dict[str, str]:
-    """The environment of a process: this one's without the application's settings."""
+    """The environment of a process: this one's without the application's settings.
+
+    Modules are compiled once and not in every process, as they are wherever the project is installed.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("APP_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return {**kept, "DATABASE_URL": url}
 
 
