@@ -163,7 +163,7 @@ def _instead(name: str, title: str, prepare: Any, **options: Any) -> Contender:
 
 INSTEAD = (
     _instead("bulk-insert", "op.bulk_insert", bulk_insert),
-    _instead("core", "Core insertmanyvalues", core),
+    _instead("core", "Core insertmanyvalues", core, largest=20_000),
     _instead("orm-flush", "ORM script, a flush each", orm_flush, largest=20_000),
     _instead("orm-commit", "ORM script, one commit", orm_commit, largest=20_000),
     _instead("sqlalchemyseed", "sqlalchemyseed", seeder.prepare, largest=20_000, needs=("sqlalchemyseed",)),

@@ -132,6 +132,7 @@ LIMITS = (
         validate_uncollected,
         limit="limit-document",
         kinds=FILES,
+        largest=20_000,
         plotted=False,
     ),
     Contender(

@@ -123,6 +123,7 @@ OURS = (
         limit="limit-document",
         tree="unmade",
         kinds=FILES,
+        largest=20_000,
         plotted=False,
     ),
     Contender("upgrade", "ours", "alembic upgrade", upgrade, after="seeded", limit="limit"),

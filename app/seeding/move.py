@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
@@ -19,7 +18,8 @@ from app.seeding.conflicts import Conflict, ConflictError, read_conflicts
 from app.seeding.dialects import SeedDialect, dialect_named
 from app.seeding.errors import SeedError
 from app.seeding.fresh import links_into_empty_tables, passes
-from app.seeding.ledger import seed_ledger, seed_state
+from app.seeding.guards import count_elsewhere, guard_table, stop_if_any
+from app.seeding.ledger import seed_ledger
 from app.seeding.lines import Lone
 from app.seeding.live import Live, read_live
 from app.seeding.loads import BulkLoader, ScriptLoader, rows_missed
@@ -90,7 +90,8 @@ class _Runner:
         with _refusals():
             self._load(staged)
         self._log_staged(staged)
-        self._guard_references(staged, live)
+        if self.connection is None:
+            self._guard_references(staged, live)
         plan = self._plan(staged, live)
         self._execute(program.resolve(plan))
         self._execute(program.check(plan))
@@ -117,8 +118,10 @@ class _Runner:
             self.context.execute(statement)
         self._create(program.conflicts)
         if self.connection is None:
-            self._create(_guard_table)
-            self._guard_state()
+            self._create(guard_table)
+            sha256 = self.move.rail.sha256_of(self.move.source)
+            elsewhere = count_elsewhere(self.move.source, sha256, sorted(self.move.sets))
+            stop_if_any(self.context, f"seed sets that are not at {self.move.source}", elsewhere)
 
     def _load(self, staged: Iterable[StagedTable]) -> None:
         move = self.move
@@ -239,43 +242,18 @@ class _Runner:
             if total:
                 self._report(found, total)
             return
-        if self.move.policy is not Policy.ABORT:
-            self.context.execute(sa.select(program.conflicts))
-            return
         # The client prints them, then stops at the guard.
         self.context.execute(sa.select(program.conflicts))
-        self._guard_zero(
-            "conflicts with live rows, listed above",
-            sa.select(sa.func.count()).select_from(program.conflicts),
-        )
-
-    def _guard_state(self) -> None:
-        """Stop the script where the database does not hold the seed state that it starts from."""
-        move, sets = self.move, sorted(self.move.sets)
-        there = sa.select(sa.func.count()).select_from(seed_state)
-        if move.source == SEED_BASE:
-            wrong = there.where(seed_state.c.seed_set.in_(sets))
-        else:
-            right = there.where(
-                seed_state.c.seed_set.in_(sets),
-                seed_state.c.revision == move.source,
-                seed_state.c.sha256 == move.rail.sha256_of(move.source),
-            )
-            wrong = sa.select(sa.literal(len(sets)) - right.scalar_subquery())
-        self._guard_zero(f"seed sets that are not at {move.source}", wrong)
+        if self.move.policy is Policy.ABORT:
+            count = sa.select(sa.func.count()).select_from(program.conflicts)
+            stop_if_any(self.context, "conflicts with live rows, listed above", count)
 
     def _guard_references(self, staged: Iterable[StagedTable], live: Live) -> None:
         """Stop a script that deletes where a foreign key, unknown to the models, points at the table."""
         known = {t.name: live.references[t.name] for t in staged if t.has("delete")}
-        if self.connection is None and known:
+        if known:
             count = self.dialect.count_unknown_references(known)
-            self._guard_zero("foreign keys that the models do not know", count)
-
-    def _guard_zero(self, what: str, count: sa.Select[Any]) -> None:
-        self.context.impl.static_output(f"-- stops here if there are {what}")
-        columns = ["what", "n"]
-        rows = sa.select(sa.literal(what), count.scalar_subquery())
-        self.context.execute(sa.insert(_guard_table).from_select(columns, rows))
+            stop_if_any(self.context, "foreign keys that the models do not know", count)
 
     def _apply(self, plan: Plan) -> None:
         self.progress.begin("applying", sum(sum(table.counts.values()) for table in plan.tables))
@@ -346,13 +324,3 @@ def _refusals() -> Iterator[None]:
 
 
 _WRITES = frozenset({"inserted", "updated", "deleted"})
-
-_guard_table = sa.Table(
-    "seed_guard",
-    sa.MetaData(),
-    sa.Column("what", sa.Text()),
-    sa.Column("n", sa.Integer(), nullable=False),
-    sa.CheckConstraint("n = 0", name="seed_refused"),
-    prefixes=["TEMPORARY"],
-    postgresql_on_commit="DROP",
-)
