@@ -22,7 +22,7 @@ from msgspec import Raw
 from app.seeding.changes import Change
 from app.seeding.errors import ChangeFileError
 from app.seeding.identity import canonical_json, canonical_object
-from app.seeding.lines import Line, decode_lines
+from app.seeding.lines import RESTORE, Line, decode_lines
 from app.seeding.tables import FrozenTable
 
 FORMAT = 1
@@ -33,8 +33,6 @@ COMPRESS_LEVEL = 6
 
 _CHUNK = 1 << 17
 """Bytes that are read at a time: some hundred rows, few enough to stay in a processor's cache."""
-
-_RESTORE = "restore the file as it was committed; a change file is never edited by hand"
 
 
 @dataclass(frozen=True)
@@ -107,13 +105,13 @@ class ChangeFile:
             with self.path.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise ChangeFileError(self.path.name, f"cannot be read: {error.strerror}", _RESTORE) from None
+            raise ChangeFileError(self.path.name, f"cannot be read: {error.strerror}", RESTORE) from None
         if found != self.sha256:
             raise ChangeFileError(
                 self.path.name,
                 f"its bytes do not match the digest that revision {self.revision} pins"
                 f" (pinned {self.sha256[:12]}…, found {found[:12]}…)",
-                _RESTORE,
+                RESTORE,
             )
 
     def header(self) -> Header:
@@ -124,7 +122,7 @@ class ChangeFile:
             raise ChangeFileError(
                 self.path.name,
                 f"says it belongs to revision {header.revision!r}, not {self.revision!r}",
-                _RESTORE,
+                RESTORE,
             )
         return header
 
@@ -176,7 +174,7 @@ class ChangeFile:
         except (OSError, EOFError, zlib.error) as error:
             # `strerror` leaves out the path, which the report has already named.
             reason = getattr(error, "strerror", None) or error
-            raise ChangeFileError(self.path.name, f"cannot be read: {reason}", _RESTORE) from None
+            raise ChangeFileError(self.path.name, f"cannot be read: {reason}", RESTORE) from None
 
     def _parse_header(self, line: bytes) -> Header:
         try:
@@ -200,7 +198,7 @@ class ChangeFile:
             raise self._malformed(1, "is not a header") from None
 
     def _malformed(self, number: int, problem: str) -> ChangeFileError:
-        return ChangeFileError(self.path.name, f"line {number} {problem}", _RESTORE)
+        return ChangeFileError(self.path.name, f"line {number} {problem}", RESTORE)
 
 
 def _to_line(change: Change) -> Raw:

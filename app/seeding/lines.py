@@ -9,6 +9,10 @@ from msgspec import DecodeError, Meta, Raw, Struct, field
 from msgspec.json import Decoder
 
 from app.seeding.changes import Change, net_of
+from app.seeding.errors import ChangeFileError
+
+RESTORE = "restore the file as it was committed; a change file is never edited by hand"
+"""What to do about a change file that is none any more."""
 
 
 class Line(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -104,6 +108,13 @@ def _kind(line: Line) -> tuple[str, str]:
 
 
 def _net(group: list[tuple[int, Sequence[Line]]], revisions: Sequence[str], upward: bool) -> Iterator[Change]:
-    change = net_of(line.change(revisions[number]) for number, lines in group for line in lines)
+    change = net_of(_change(line, revisions[number]) for number, lines in group for line in lines)
     if change is not None:
         yield change if upward else change.inverse()
+
+
+def _change(line: Line, revision: str) -> Change:
+    try:
+        return line.change(revision)
+    except (ValueError, RecursionError):
+        raise ChangeFileError(revision, f"{line.table} {line.id} is not a row change", RESTORE) from None

@@ -22,7 +22,7 @@ from sqlalchemy.types import TypeEngine
 from app.seeding.changes import Change
 from app.seeding.errors import ChangeFileError, SetupError
 from app.seeding.identity import canonical_json
-from app.seeding.lines import Lone
+from app.seeding.lines import RESTORE, Lone
 from app.seeding.tables import FrozenTable
 from app.seeding.types import ColumnType
 
@@ -162,7 +162,7 @@ def load_changes(
     *,
     revivals: bool = False,
 ) -> None:
-    """Send changes to their staging tables in batches, and count them.
+    """Send changes to their staging tables, or to live ones, in batches, and count them.
 
     `revivals` are whole rows for updates, given as inserts.
     """
@@ -200,7 +200,7 @@ def _kind(change: Lone | Change, staged: StagedTable) -> str:
 
 
 class _Batch:
-    """Rows on their way to one staging table, in canonical form, JSON as text."""
+    """Rows on their way to one table, in canonical form, JSON as text."""
 
     def __init__(self, staged: StagedTable, kind: str, positions: Mapping[str, int]) -> None:
         self.staged, self.kind, self.positions = staged, kind, positions
@@ -236,7 +236,7 @@ class _Batch:
             raise ChangeFileError(
                 lone.revision,
                 f"{lone.table} {self._broken(lone)} is not a row of its table",
-                "restore the change file as it was committed",
+                RESTORE,
             ) from None
         if self.json:
             values = [self._with_json_text(row) for row in values]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.seeding.changes import Change, diff, net
+from app.seeding.changes import Change, diff, merged, net
 
 State = dict[str, dict[str, dict[str, Any]]]
 
@@ -226,6 +226,29 @@ def test_changes_that_do_not_follow_from_each_other_are_refused(first: str, then
     }
     with pytest.raises(ValueError, match="t 1: a change does not follow"):
         list(net([[made[first]], [made[then]]]))
+
+
+@given(
+    st.lists(st.sets(st.integers(0, 30)), min_size=1, max_size=4),
+    st.integers(0, 3),
+    st.integers(1, 7),
+)
+def test_merged_runs_are_sorted_and_what_several_have_of_a_row_comes_together(
+    ids: list[set[int]], main: int, size: int
+) -> None:
+    """Whatever the blocks, and whichever of the runs passes by in blocks."""
+    runs = [[Change("t", f"{id_:02}", None, {"n": run}) for id_ in sorted(of)] for run, of in enumerate(ids)]
+    blocks = [[run[at : at + size] for at in range(0, len(run), size)] for run in runs]
+    rows: list[tuple[str, list[int]]] = []
+    for group in merged(blocks, main % len(runs)):
+        if len(group) == 1:
+            ((number, alone),) = group
+            rows += [(one.id, [number]) for one in alone]
+        else:
+            (id_,) = {one.id for _, (one,) in group}
+            rows.append((id_, [number for number, _ in group]))
+    every = sorted({change.id for run in runs for change in run})
+    assert rows == [(id_, [n for n, of in enumerate(ids) if int(id_) in of]) for id_ in every]
 
 
 def test_the_net_of_long_runs_is_streamed() -> None:
