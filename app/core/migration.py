@@ -42,9 +42,9 @@ def seed(*, quiet: bool = False, **options: str | None) -> tuple[str, ...]:
 
 def rollback_seed(*, quiet: bool = False, **options: str | None) -> tuple[str, ...]:
     """`alembic downgrade seed_base`, or nothing where no seed revision was ever applied."""
-    heads = applied_revisions()
     config = alembic_config(options, quiet=quiet)
-    if _includes_seed_base(config, heads):
+    applied = _lineage(ScriptDirectory.from_config(config), applied_revisions())
+    if any(script.revision == SEED_BASE for script in applied):
         command.downgrade(config, SEED_BASE)
     return applied_revisions()
 
@@ -68,11 +68,11 @@ def require_schema() -> None:
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
         # Connecting would create it.
         raise SchemaBehind(f"there is no database {shown_url(url)} yet: alembic upgrade head makes it")
-    config = alembic_config()
-    head = Rail(ScriptDirectory.from_config(config)).schema_head()
+    scripts = ScriptDirectory.from_config(alembic_config())
+    head = Rail(scripts).schema_head()
     at = applied_revisions()
     try:
-        applied = {script.revision for script in _lineage(config, at)}
+        applied = {script.revision for script in _lineage(scripts, at)}
     except RevisionError:
         raise SchemaBehind(
             f"the database {shown_url(url)} is at {', '.join(at)}, which this version of the project does not"
@@ -90,13 +90,8 @@ def describe_database() -> str:
     return shown_url(get_settings().url())
 
 
-def _includes_seed_base(config: Config, heads: tuple[str, ...]) -> bool:
-    return any(script.revision == SEED_BASE for script in _lineage(config, heads))
-
-
-def _lineage(config: Config, heads: tuple[str, ...]) -> Iterable[Script]:
+def _lineage(scripts: ScriptDirectory, heads: tuple[str, ...]) -> Iterable[Script]:
     """The revisions at and below `heads`."""
-    scripts = ScriptDirectory.from_config(config)
     return scripts.iterate_revisions(heads, "base") if heads else ()
 
 
