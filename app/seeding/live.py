@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.types import TypeEngine
 
 from app.seeding.dialects import SeedDialect
@@ -43,15 +44,16 @@ def read_live(connection: Connection | None, dialect: SeedDialect, tables: Seque
         uniques = {table.name: [list(table.key)] for table in tables}
         return Live({}, {}, references, uniques, _lockable(names, references))
     inspector = sa.inspect(connection)
+    found = inspector.get_multi_columns(filter_names=names, kind=ObjectKind.ANY)
     columns: dict[str, dict[str, TypeEngine[Any]]] = {}
     unseeded: dict[str, dict[str, str]] = {}
     for table in tables:
-        if not inspector.has_table(table.name):
+        live = found.get((None, table.name))
+        if live is None:
             raise SetupError(
                 f"the seeds need the table {table.name}, which the database does not have;"
                 " was it dropped by hand, or renamed by a schema revision?"
             )
-        live = inspector.get_columns(table.name)
         columns[table.name] = {column["name"]: column["type"] for column in live}
         seeded = {table.id, *table.columns, *table.volatile}
         unseeded[table.name] = {
@@ -63,16 +65,20 @@ def read_live(connection: Connection | None, dialect: SeedDialect, tables: Seque
             and _LITERAL_DEFAULT.fullmatch(column["default"] or "NULL")
         }
     references = dialect.references(connection, names)
-    uniques = {name: _uniques(inspector, name) for name in names}
-    return Live(columns, unseeded, references, uniques, _lockable(names, references))
+    return Live(columns, unseeded, references, _uniques(inspector, names), _lockable(names, references))
 
 
-def _uniques(inspector: sa.Inspector, table: str) -> list[list[str]]:
-    found = [constraint["column_names"] for constraint in inspector.get_unique_constraints(table)]
-    for index in inspector.get_indexes(table):
-        columns = [name for name in index["column_names"] if name is not None]
-        if index["unique"] and columns not in found:
-            found.append(columns)
+def _uniques(inspector: sa.Inspector, names: Sequence[str]) -> dict[str, list[list[str]]]:
+    constraints = inspector.get_multi_unique_constraints(filter_names=names)
+    indexes = inspector.get_multi_indexes(filter_names=names)
+    found: dict[str, list[list[str]]] = {}
+    for name in names:
+        unique = [constraint["column_names"] for constraint in constraints.get((None, name), [])]
+        for index in indexes.get((None, name), []):
+            columns = [column for column in index["column_names"] if column is not None]
+            if index["unique"] and columns not in unique:
+                unique.append(columns)
+        found[name] = unique
     return found
 
 

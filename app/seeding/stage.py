@@ -8,6 +8,7 @@ why a row is not simply written: `adopted`, `kept`, `absent`, `released`; NULL i
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Protocol
@@ -35,16 +36,14 @@ MIXED_BATCH = 5_000
 
 @dataclass
 class StagedTable:
-    """A seed table in a move: its live columns and its three staging tables with their row counts."""
+    """A seed table in a move: its live columns, and its staging tables with their row counts.
+
+    A move needs few of the staging tables that it could have, and each is defined when it is asked for.
+    """
 
     frozen: FrozenTable
     columns: tuple[str, ...]
     live: sa.Table
-    inserts: sa.Table
-    updates: sa.Table
-    deletes: sa.Table
-    revivals: sa.Table
-    """Whole rows for updates that may have to insert or delete: a row that was gone comes back."""
     links: Mapping[str, frozenset[str]] | None = None
     """Set for a table whose rows are loaded as they are: the ids that its optional links may hold."""
     loaded: int = 0
@@ -73,15 +72,70 @@ class StagedTable:
         """The live table's primary key."""
         return self.live.c[self.frozen.id]
 
+    @cached_property
+    def inserts(self) -> sa.Table:
+        """Rows that come."""
+        return self._stage("insert")
+
+    @cached_property
+    def updates(self) -> sa.Table:
+        """Rows of which some columns change."""
+        return self._stage("update")
+
+    @cached_property
+    def deletes(self) -> sa.Table:
+        """Rows that go."""
+        return self._stage("delete")
+
+    @cached_property
+    def revivals(self) -> sa.Table:
+        """Whole rows for updates that may have to insert or delete: a row that was gone comes back."""
+        return self._stage("revival")
+
     def by_kind(self, kind: str) -> sa.Table:
         """Where rows of a kind go: to a staging table, or for `load` into the live one."""
-        return {
-            "insert": self.inserts,
-            "update": self.updates,
-            "delete": self.deletes,
-            "revival": self.revivals,
-            "load": self.live,
-        }[kind]
+        match kind:
+            case "insert":
+                return self.inserts
+            case "update":
+                return self.updates
+            case "delete":
+                return self.deletes
+            case "revival":
+                return self.revivals
+        return self.live
+
+    def _stage(self, kind: str) -> sa.Table:
+        columns = [
+            sa.Column(
+                prefix + name, (INTEGER if prefix == "r_" else self.frozen.columns[name].type).sqlalchemy()
+            )
+            for name in self.columns
+            for prefix in _PREFIXES[kind]
+        ]
+        return sa.Table(
+            f"seed_{kind}_{self.name}"[:63],
+            sa.MetaData(),
+            sa.Column("seed_id", sa.Uuid(), nullable=False),
+            sa.Column("live_id", sa.Uuid()),
+            sa.Column("position", sa.Integer()),
+            sa.Column("outcome", sa.Text()),
+            *columns,
+            prefixes=["TEMPORARY"],
+            postgresql_on_commit="DROP",
+        )
+
+
+UUID, INTEGER = ColumnType("uuid"), ColumnType("integer")
+
+_PREFIXES = {
+    "insert": ("n_",),
+    "update": ("o_", "n_", "r_"),
+    "delete": ("o_",),
+    "revival": ("n_",),
+    "load": ("",),
+}
+"""The columns of rows of a kind, for each column of the live table."""
 
 
 class Loader(Protocol):
@@ -106,38 +160,7 @@ def staged_table(frozen: FrozenTable, live_columns: Mapping[str, TypeEngine[Any]
             " natural key needs; make a schema revision that keeps it, or take the table's seeds out"
         )
     columns = tuple(name for name in frozen.columns if name in present)
-    metadata = sa.MetaData()
-
-    def column(name: str, prefix: str = "") -> sa.Column[Any]:
-        return sa.Column(prefix + name, frozen.columns[name].type.sqlalchemy())
-
-    def stage(suffix: str, *parts: sa.Column[Any]) -> sa.Table:
-        return sa.Table(
-            f"seed_{suffix}_{frozen.name}"[:63],
-            metadata,
-            sa.Column("seed_id", sa.Uuid(), nullable=False),
-            sa.Column("live_id", sa.Uuid()),
-            sa.Column("position", sa.Integer()),
-            sa.Column("outcome", sa.Text()),
-            *parts,
-            prefixes=["TEMPORARY"],
-            postgresql_on_commit="DROP",
-        )
-
-    changes = [
-        part
-        for name in columns
-        for part in (column(name, "o_"), column(name, "n_"), sa.Column("r_" + name, sa.Integer()))
-    ]
-    return StagedTable(
-        frozen,
-        columns,
-        _live_table(frozen, columns, live_columns or {}),
-        stage("insert", *(column(name, "n_") for name in columns)),
-        stage("update", *changes),
-        stage("delete", *(column(name, "o_") for name in columns)),
-        stage("revival", *(column(name, "n_") for name in columns)),
-    )
+    return StagedTable(frozen, columns, _live_table(frozen, columns, live_columns or {}))
 
 
 def _live_table(
@@ -208,7 +231,6 @@ class _Batch:
         self.names = list(staged.columns)
         types = [staged.frozen.columns[name].type for name in self.names]
         self.json = [index for index, type_ in enumerate(types) if type_.kind == "json"]
-        prefixes = _PREFIXES.get(kind, ("n_",))
         live = kind == "load"
         ids = [staged.frozen.id] if live else ["seed_id", "live_id"]
         self.columns = [
@@ -217,7 +239,7 @@ class _Batch:
             *(
                 (prefix + name, INTEGER if prefix == "r_" else type_)
                 for name, type_ in zip(self.names, types, strict=True)
-                for prefix in prefixes
+                for prefix in _PREFIXES[kind]
             ),
         ]
         self.links = [
@@ -311,10 +333,6 @@ class _Batch:
         elif self.kind in self.staged.counts:
             self.staged.counts[self.kind] += len(self.rows)
         self.rows = []
-
-
-_PREFIXES = {"update": ("o_", "n_", "r_"), "delete": ("o_",), "load": ("",)}
-UUID, INTEGER = ColumnType("uuid"), ColumnType("integer")
 
 
 def _row_decoder(names: Sequence[str], json: set[int]) -> Callable[[Raw], Any]:

@@ -184,9 +184,9 @@ def _check_references(plan: Plan, table: StagedTable, probed: set[str]) -> Itera
 
 def _probe_stays(table: StagedTable) -> Statement:
     """Whether rows of a table stay: one count, no longer than that of its staged deletes."""
-    stage, live = table.deletes, table.live
     going: Any = sa.literal(0)
     if table.has("delete"):
+        stage, live = table.deletes, table.live
         ours = sa.select(sa.func.count()).select_from(stage).join(live, table.live_id == stage.c.live_id)
         going = ours.where(stage.c.outcome.is_(None)).scalar_subquery()
     some = sa.select(table.live_id).limit(going + 1).subquery()
