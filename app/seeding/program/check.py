@@ -74,6 +74,9 @@ def _check_inserts(plan: Plan, table: StagedTable) -> Iterator[Statement]:
 def _check_updates(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     """`deleted`: the row is gone; `edited`: a column is neither what it was nor what it shall be."""
     stage, live = table.updates, table.live
+    yield _probe_updates(plan, table)
+    if not plan.may("touched", table.name):
+        return
     there = sa.exists().where(table.live_id == stage.c.live_id)
     wanted = [stage.c["r_" + name].is_not(None) for name in sorted(table.updated)]
     gone = sa.select(stage).where(stage.c.outcome.is_(None), sa.or_(*wanted), ~there)
@@ -87,6 +90,24 @@ def _check_updates(plan: Plan, table: StagedTable) -> Iterator[Statement]:
             .where(stage.c.outcome.is_(None), stage.c["r_" + name].is_not(None), ~expected)
         )
         yield conflict(plan, "edited", table, name, edited, new, live.c[name])
+
+
+def _probe_updates(plan: Plan, table: StagedTable) -> Statement:
+    """How many rows are gone, edited, or have a new value already: one look instead of two a column."""
+    stage = table.updates
+    untouched = [
+        sa.or_(
+            stage.c["r_" + name].is_(None),
+            sa.and_(
+                equal(plan, table, name, stage.c["o_" + name]),
+                ~equal(plan, table, name, stage.c["n_" + name]),
+            ),
+        )
+        for name in sorted(table.updated)
+    ]
+    there = sa.exists().where(table.live_id == stage.c.live_id, *untouched)
+    touched = sa.select(sa.func.count()).select_from(stage).where(stage.c.outcome.is_(None), ~there)
+    return Statement(touched, ("touched", table.name), probe=True)
 
 
 def _check_links(plan: Plan, table: StagedTable) -> Iterator[Statement]:

@@ -64,8 +64,10 @@ class Plan:
     seen: Mapping[tuple[str, str], int] | None = None
 
     def may(self, what: str, table: str) -> bool:
-        """Whether there may be rows of a kind: `known` to the ledger, `met` by an insert, `edited`, or such
-        that `stay` whatever the move deletes.
+        """Whether there may be rows of a kind.
+
+        They are `known` to the ledger, `met` by an insert, `touched` by somebody before an update, `edited`
+        before a delete, or `stay` whatever the move deletes.
 
         Online and under `abort`, where nothing is settled on the way, the counts so far tell. A clean load
         is spared most of the program by this; a script for an unknown database has all of it.

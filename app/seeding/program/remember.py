@@ -59,7 +59,7 @@ def _remember_update(plan: Plan, table: StagedTable, name: str) -> Iterator[Stat
         .where(stage.c.outcome.is_(None), position.is_not(None))
     )
     already = equal(plan, table, name, stage.c["n_" + name])
-    if plan.upgrade:
+    if plan.upgrade and plan.may("touched", table.name):
         yield Statement(_column_entry(plan, table, rows.where(already), stage, name, position, "same"))
     if not plan.may("known", table.name):
         return
