@@ -1,4 +1,4 @@
-"""Loads: empty tables are filled at once, all others by way of staging; the rows are the same."""
+"""Loads: PostgreSQL fills empty tables at once, all others by way of staging; the rows are the same."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,9 +90,25 @@ def test_a_constraint_that_somebody_added_is_named(project: Project) -> None:
     refused(project, "the database refused the seed", "a constraint of the tables forbids")
 
 
-def test_tables_are_loaded_at_once_only_where_all_are_empty(project: Project) -> None:
-    project.start_at("seed_base")
-    database = project.database
+@pytest.fixture
+def postgresql(servers: Servers, tmp_path: Path) -> Iterator[Database]:
+    with servers.database("postgresql", tmp_path) as empty:
+        yield empty
+
+
+@pytest.fixture
+def postgresql_project(postgresql: Database, tmp_path: Path) -> Project:
+    return Project.copy_to(tmp_path / "project", postgresql)
+
+
+def test_sqlite_stages_every_row(sqlite_project: Project) -> None:
+    sqlite_project.start_at("seed_base")
+    assert links(sqlite_project.database) is None
+
+
+def test_tables_are_loaded_at_once_only_where_all_are_empty(postgresql_project: Project) -> None:
+    postgresql_project.start_at("seed_base")
+    database = postgresql_project.database
     assert links(database) == {
         "machines": {},
         "simulations": {"created_by": frozenset(), "last_updated_by": frozenset()},
@@ -103,40 +119,37 @@ def test_tables_are_loaded_at_once_only_where_all_are_empty(project: Project) ->
     assert links(database) is None
 
 
-def test_what_the_ledger_remembers_is_not_passed_over(project: Project) -> None:
-    project.start_at("seed_base")
-    project.database.execute(
+def test_what_the_ledger_remembers_is_not_passed_over(postgresql_project: Project) -> None:
+    postgresql_project.start_at("seed_base")
+    postgresql_project.database.execute(
         "INSERT INTO seed_ledger (table_name, seed_id, column_name, position, outcome)"
         " VALUES ('artifacts', :id, '', 1, 'kept')",
         id=OWN,
     )
-    assert links(project.database) is None
+    assert links(postgresql_project.database) is None
 
 
-def test_a_table_whose_parents_are_of_another_move_is_staged(project: Project) -> None:
-    project.start_at("seed_base")
+def test_a_table_whose_parents_are_of_another_move_is_staged(postgresql_project: Project) -> None:
+    postgresql_project.start_at("seed_base")
     alone = [table for table in TABLES if table.name == "artifacts"]
-    with project.database.engine.connect() as connection:
-        assert links_into_empty_tables(connection, dialect_named(project.database.kind), alone) is None
+    with postgresql_project.database.engine.connect() as connection:
+        assert (
+            links_into_empty_tables(connection, dialect_named(postgresql_project.database.kind), alone)
+            is None
+        )
 
 
 def test_optional_links_are_looked_up_in_memory_as_long_as_they_are_few(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    postgresql_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project.start_at("seed_base")
-    add_user(project.database)
-    found = links(project.database)
+    postgresql_project.start_at("seed_base")
+    add_user(postgresql_project.database)
+    found = links(postgresql_project.database)
     assert isinstance(found, dict)
     assert found["simulations"]["created_by"] == {"3a5e7f10-0000-4000-8000-000000000001"}
-    add_user(project.database, OTHER)
+    add_user(postgresql_project.database, OTHER)
     monkeypatch.setattr(fresh, "IDS_AT_HAND", 1)
-    assert links(project.database) is None
-
-
-@pytest.fixture
-def postgresql(servers: Servers, tmp_path: Path) -> Iterator[Database]:
-    with servers.database("postgresql", tmp_path) as empty:
-        yield empty
+    assert links(postgresql_project.database) is None
 
 
 def test_copy_is_left_to_tables_that_it_fills_as_insert_does(postgresql: Database) -> None:
@@ -149,14 +162,13 @@ def test_copy_is_left_to_tables_that_it_fills_as_insert_does(postgresql: Databas
         connection.execute(sa.text("ALTER TABLE rows_secured ENABLE ROW LEVEL SECURITY"))
         connection.execute(sa.text("CREATE ROLE seeder"))
         connection.execute(sa.text("SET LOCAL ROLE seeder"))
-        assert dialect.insertable(connection, ["plain"])
-        assert not dialect.insertable(connection, ["plain", "ruled"])
-        assert not dialect.insertable(connection, ["plain", "rows_secured"])
+        assert dialect.loads_at_once(connection, ["plain"])
+        assert not dialect.loads_at_once(connection, ["plain", "ruled"])
+        assert not dialect.loads_at_once(connection, ["plain", "rows_secured"])
         connection.rollback()
 
 
-def test_a_rule_that_drops_rows_ends_the_run(postgresql: Database, tmp_path: Path) -> None:
-    project = Project.copy_to(tmp_path / "project", postgresql)
-    project.start_at("0002")
-    postgresql.execute("CREATE RULE never AS ON INSERT TO external_links DO INSTEAD NOTHING")
-    refused(project, "external_links: some rows were not inserted", "look for a trigger or rule")
+def test_a_rule_that_drops_rows_ends_the_run(postgresql_project: Project) -> None:
+    postgresql_project.start_at("0002")
+    postgresql_project.database.execute("CREATE RULE never AS ON INSERT TO external_links DO INSTEAD NOTHING")
+    refused(postgresql_project, "external_links: some rows were not inserted", "look for a trigger or rule")

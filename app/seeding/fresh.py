@@ -28,7 +28,7 @@ def links_into_empty_tables(
     keys = [key for table in tables for key in table.foreign_keys.values()]
     if any((key.table in names) == key.optional for key in keys):
         return None
-    if not dialect.insertable(connection, sorted(names)) or _remembers(connection, names):
+    if not dialect.loads_at_once(connection, sorted(names)) or _remembers(connection, names):
         return None
     if any(_has_rows(connection, sa.table(name)) for name in sorted(names)):
         return None

@@ -153,8 +153,8 @@ class _Runner:
             links = links_into_empty_tables(self.connection, self.dialect, frozen)
         for name, table in tables.items():
             table.links = None if links is None else links[name]
-        ordered = links is not None and self.dialect.parents_first
-        turns = list(passes(frozen)) if ordered else [set(tables)]
+        # A table's foreign keys are checked when its load ends.
+        turns = [set(tables)] if links is None else list(passes(frozen))
         size = move.rail.size(move.source, move.target)
         self.progress.begin("staging" if links is None else "loading", size * len(turns))
         with self._loader() as loader:

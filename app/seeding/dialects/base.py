@@ -29,8 +29,6 @@ class SeedDialect(ABC):
     """One database's side of a move."""
 
     name: str
-    parents_first: bool
-    """Whether the foreign keys of a table are checked when its load ends."""
     preamble: tuple[str, ...] = ()
     """Lines that open an offline script's move: what its reader or client must know."""
 
@@ -51,9 +49,9 @@ class SeedDialect(ABC):
     ) -> Load:
         """Begin a bulk load; the connection is its own until it ends."""
 
-    @abstractmethod
-    def insertable(self, connection: Connection, tables: Sequence[str]) -> bool:
-        """Whether a bulk load writes to each of the tables as INSERT would."""
+    def loads_at_once(self, connection: Connection, tables: Sequence[str]) -> bool:
+        """Whether a bulk load into tables is faster than staging, and writes to each as INSERT would."""
+        return False
 
     @abstractmethod
     def lock(self, connection: Connection, seconds: float) -> None:

@@ -25,7 +25,6 @@ class PostgreSQLDialect(SeedDialect):
     """PostgreSQL 13 or newer, through psycopg 3."""
 
     name = "postgresql"
-    parents_first = True
     preamble = (
         "Run this with `psql -v ON_ERROR_STOP=1 -f script.sql`: a failed check ends the transaction,"
         " and nothing of it is kept.",
@@ -51,9 +50,9 @@ class PostgreSQLDialect(SeedDialect):
     ) -> Load:
         return _Copy(connection, table.name, [name for name, _ in columns])
 
-    def insertable(self, connection: Connection, tables: Sequence[str]) -> bool:
+    def loads_at_once(self, connection: Connection, tables: Sequence[str]) -> bool:
         """COPY knows no rules, and refuses where row security is active."""
-        return connection.execute(_NOT_INSERTABLE, {"tables": list(tables)}).first() is None
+        return connection.execute(_UNLIKE_INSERT, {"tables": list(tables)}).first() is None
 
     def lock(self, connection: Connection, seconds: float) -> None:
         """A transaction's advisory lock: it ends with the transaction, however that ends.
@@ -147,7 +146,7 @@ class _Copy:
         self._cursor.close()
 
 
-_NOT_INSERTABLE = sa.text(
+_UNLIKE_INSERT = sa.text(
     """
     SELECT relname FROM pg_class WHERE relname IN :tables AND pg_table_is_visible(oid)
       AND (relkind NOT IN ('r', 'p') OR relhasrules OR row_security_active(oid))
