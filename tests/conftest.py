@@ -48,6 +48,13 @@ def sqlite(servers: Servers, tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
+def postgresql(servers: Servers, tmp_path: Path) -> Iterator[Database]:
+    """An empty PostgreSQL database, for what only it does."""
+    with servers.database("postgresql", tmp_path) as fresh:
+        yield fresh
+
+
+@pytest.fixture
 def project(database: Database, tmp_path: Path) -> Project:
     """A copy of the project on an empty database of each kind in turn."""
     return Project.copy_to(tmp_path / "project", database)
@@ -57,3 +64,9 @@ def project(database: Database, tmp_path: Path) -> Project:
 def sqlite_project(sqlite: Database, tmp_path: Path) -> Project:
     """A copy of the project on an empty SQLite database."""
     return Project.copy_to(tmp_path / "project", sqlite)
+
+
+@pytest.fixture
+def postgresql_project(postgresql: Database, tmp_path: Path) -> Project:
+    """A copy of the project on an empty PostgreSQL database."""
+    return Project.copy_to(tmp_path / "project", postgresql)

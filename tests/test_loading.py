@@ -1,8 +1,5 @@
 """Loads: PostgreSQL fills empty tables at once, all others by way of staging; the rows are the same."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 
@@ -11,10 +8,10 @@ from app.seeding import fresh
 from app.seeding.dialects import dialect_named
 from app.seeding.fresh import links_into_empty_tables
 from app.seeding.tables import in_foreign_key_order
-from tests.support.databases import Database, Servers
+from tests.support.databases import Database
 from tests.support.project import Project
+from tests.test_policies import OWN, add_machine
 
-OWN = "3a5e7f10000040008000000000000001"
 OTHER = "3a5e7f10000040008000000000000002"
 TABLES = in_foreign_key_order(seed_catalog().tables.values())
 
@@ -29,14 +26,6 @@ SWALLOW = {
         "CREATE TRIGGER swallow BEFORE INSERT ON external_links FOR EACH ROW EXECUTE FUNCTION swallow()",
     ],
 }
-
-
-def add_machine(database: Database) -> None:
-    database.execute(
-        "INSERT INTO machines (id, name, site, architecture, scheduler, gpu)"
-        " VALUES (:id, 'own', 'here', 'x', 'slurm', true)",
-        id=OWN,
-    )
 
 
 def add_user(database: Database, id_: str = OWN) -> None:
@@ -68,7 +57,7 @@ def test_a_load_into_empty_tables_leaves_what_staging_leaves(project: Project) -
     project.alembic("upgrade", "head")
     loaded = project.database.content()
     project.alembic("downgrade", "seed_base")
-    add_machine(project.database)
+    add_machine(project, "own")
     project.alembic("upgrade", "head")
     project.database.execute("DELETE FROM machines WHERE name = 'own'")
     assert project.database.content() == loaded
@@ -78,7 +67,7 @@ def test_a_load_into_empty_tables_leaves_what_staging_leaves(project: Project) -
 def test_rows_that_a_trigger_swallows_end_the_run(project: Project, first: bool) -> None:
     project.start_at("seed_base" if first else "0002")
     if not first:
-        add_machine(project.database)
+        add_machine(project, "own")
     for statement in SWALLOW[project.database.kind]:
         project.database.execute(statement)
     refused(project, "external_links: some rows were not inserted", "look for a trigger or rule")
@@ -88,17 +77,6 @@ def test_a_constraint_that_somebody_added_is_named(project: Project) -> None:
     project.start_at("0002")
     project.database.execute("CREATE UNIQUE INDEX one_site ON machines (site)")
     refused(project, "the database refused the seed", "a constraint of the tables forbids")
-
-
-@pytest.fixture
-def postgresql(servers: Servers, tmp_path: Path) -> Iterator[Database]:
-    with servers.database("postgresql", tmp_path) as empty:
-        yield empty
-
-
-@pytest.fixture
-def postgresql_project(postgresql: Database, tmp_path: Path) -> Project:
-    return Project.copy_to(tmp_path / "project", postgresql)
 
 
 def test_sqlite_stages_every_row(sqlite_project: Project) -> None:
@@ -115,7 +93,7 @@ def test_tables_are_loaded_at_once_only_where_all_are_empty(postgresql_project: 
         "artifacts": {},
         "external_links": {},
     }
-    add_machine(database)
+    add_machine(postgresql_project, "own")
     assert links(database) is None
 
 

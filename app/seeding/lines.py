@@ -5,7 +5,7 @@ from collections.abc import Container, Iterator, Sequence
 from itertools import groupby
 from typing import Annotated, NamedTuple
 
-from msgspec import DecodeError, Meta, Raw, Struct, field
+from msgspec import Meta, MsgspecError, Raw, Struct, field
 from msgspec.json import Decoder
 
 from app.seeding.changes import Change, net_of
@@ -13,6 +13,9 @@ from app.seeding.errors import ChangeFileError
 
 RESTORE = "restore the file as it was committed; a change file is never edited by hand"
 """What to do about a change file that is none any more."""
+
+UNREADABLE = (MsgspecError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises for text that is not what it should be."""
 
 
 class Line(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -55,12 +58,12 @@ def decode_lines(body: bytes) -> list[Line] | int:
         # Blank lines are passed over without an error.
         if len(lines) == body.count(b"\n") + (not body.endswith(b"\n")):
             return lines
-    except (DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         pass
     for index, text in enumerate(body.split(b"\n")):
         try:
             _DECODER.decode(text)
-        except (DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             return index
     return 0
 

@@ -295,12 +295,12 @@ class _Runner:
 
     def _execute(self, statements: Iterable[Statement]) -> None:
         for statement in statements:
-            if self.connection is None:
-                if not statement.probe:
-                    self.context.execute(statement.sql)
+            if statement.probe:
+                if self.connection is not None and self.move.policy is Policy.ABORT and statement.counts:
+                    self.tally[statement.counts] += self.connection.scalar(statement.sql) or 0
                 continue
-            if statement.probe and statement.counts:
-                self.tally[statement.counts] += self.connection.scalar(statement.sql) or 0
+            if self.connection is None:
+                self.context.execute(statement.sql)
                 continue
             result = self.connection.execute(statement.sql, execution_options={"preserve_rowcount": True})
             if statement.counts:

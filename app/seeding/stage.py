@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from msgspec import MsgspecError, Raw, defstruct
+from msgspec import Raw, defstruct
 from msgspec.json import Decoder
 from msgspec.structs import astuple
 from sqlalchemy.sql.elements import ColumnElement
@@ -23,7 +23,7 @@ from sqlalchemy.types import TypeEngine
 from app.seeding.changes import Change
 from app.seeding.errors import ChangeFileError, SetupError
 from app.seeding.identity import canonical_json
-from app.seeding.lines import RESTORE, Lone
+from app.seeding.lines import RESTORE, UNREADABLE, Lone
 from app.seeding.tables import FrozenTable
 from app.seeding.types import ColumnType
 
@@ -254,7 +254,7 @@ class _Batch:
         decode = self.decode
         try:
             values: list[Sequence[Any]] = [astuple(decode(row)) for _, row in lone.rows]
-        except (MsgspecError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             raise ChangeFileError(
                 lone.revision,
                 f"{lone.table} {self._broken(lone)} is not a row of its table",
@@ -269,7 +269,7 @@ class _Batch:
         for id_, row in lone.rows:
             try:
                 self.decode(row)
-            except (MsgspecError, UnicodeDecodeError, RecursionError):
+            except UNREADABLE:
                 return id_
         return ""
 

@@ -1,7 +1,6 @@
 """Bulk loads: one table after the other over a connection that stays usable whatever happens."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +10,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from app.seeding.dialects import dialect_named
 from app.seeding.loads import BulkLoader
 from app.seeding.types import ColumnType
-from tests.support.databases import Database, Servers
+from tests.support.databases import Database
 
 COLUMNS = [("n", ColumnType("integer"))]
 METADATA = sa.MetaData()
@@ -69,20 +68,19 @@ def test_what_the_database_refuses_is_an_error_of_sqlalchemys(connection: Connec
     assert numbers(connection, ONE) == []
 
 
-def test_a_connection_that_is_lost_is_known_to_be(servers: Servers, tmp_path: Path) -> None:
-    def cut_off(database: Database, connection: Connection) -> None:
+def test_a_connection_that_is_lost_is_known_to_be(postgresql: Database) -> None:
+    def cut_off(connection: Connection) -> None:
         with loader(connection) as loads:
             loads.load(ONE, COLUMNS, [(1,)])
-            database.rows(
+            postgresql.rows(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
                 " WHERE query LIKE 'COPY%' AND datname = current_database()"
             )
             loads.load(OTHER, COLUMNS, [(1,)])
 
-    with servers.database("postgresql", tmp_path) as database:
-        METADATA.create_all(database.engine)
-        with database.engine.connect() as connection:
-            with pytest.raises(OperationalError) as raised:
-                cut_off(database, connection)
-            assert raised.value.connection_invalidated
-            connection.invalidate()
+    METADATA.create_all(postgresql.engine)
+    with postgresql.engine.connect() as connection:
+        with pytest.raises(OperationalError) as raised:
+            cut_off(connection)
+        assert raised.value.connection_invalidated
+        connection.invalidate()

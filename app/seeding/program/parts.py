@@ -32,7 +32,8 @@ conflicts = sa.Table(
 class Statement:
     """One statement of the program; `counts` names the tally that its row count belongs to.
 
-    A `probe` is a query for a number, made online alone, so that later statements can be left out.
+    A `probe` is a query for a number, so that later statements can be left out. It is made where `Plan.may`
+    asks for the number: online and under `abort`.
     """
 
     sql: sa.Executable
