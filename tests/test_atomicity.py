@@ -190,9 +190,11 @@ def test_a_run_killed_after_any_of_its_statements_leaves_nothing_of_them(
     with walker(project, *command) as run:
         moments = run(NEVER)
         after = content(database)
+        changed = [table for table in after.keys() | before.keys() if after.get(table) != before.get(table)]
+        assert changed
+        # Two for at least one statement a changed table, and two around the commit: the walk meets them all.
         assert moments is not None
-        assert moments > 100
-        assert after != before
+        assert moments >= 2 * len(changed) + 2
         if command == DOWN:
             project.alembic(*UP)
         else:
