@@ -208,8 +208,10 @@ def _probe_stays(table: StagedTable) -> Statement:
     going: Any = sa.literal(0)
     if table.has("delete"):
         stage, live = table.deletes, table.live
-        ours = sa.select(sa.func.count()).select_from(stage).join(live, table.live_id == stage.c.live_id)
-        going = ours.where(stage.c.outcome.is_(None)).scalar_subquery()
+        ours = sa.select(sa.func.count().label("n")).join_from(stage, live, table.live_id == stage.c.live_id)
+        # Asked for twice below, and counted once.
+        counted = ours.where(stage.c.outcome.is_(None)).cte("going")
+        going = sa.select(counted.c.n).scalar_subquery()
     some = sa.select(table.live_id).limit(going + 1).subquery()
     left = sa.select(sa.func.count()).select_from(some).scalar_subquery()
     return Statement(sa.select(left - going), ("stay", table.name), probe=True)
@@ -250,7 +252,7 @@ def _pointed_at(plan: Plan, table: StagedTable, reference: Reference, other: Any
         for column, target in zip(reference.columns, reference.target, strict=True)
     ]
     child = _child(plan, reference)
-    stays = _stays(plan, child, other, table, reference) if child else []
+    stays = _stays(plan, child, other, reference) if child else []
     return (
         sa.select(table.deletes)
         .join(table.live, table.live_id == table.deletes.c.live_id)
@@ -259,33 +261,42 @@ def _pointed_at(plan: Plan, table: StagedTable, reference: Reference, other: Any
     )
 
 
-def _stays(
-    plan: Plan, child: StagedTable, other: Any, table: StagedTable, reference: Reference
-) -> Sequence[ColumnElement[bool]]:
-    """Conditions for a referencing row that this move neither deletes, points elsewhere, nor gives back."""
-    conditions: list[ColumnElement[bool]] = []
-    identity, column = other.c[child.frozen.id], reference.columns[0]
+def _stays(plan: Plan, child: StagedTable, other: Any, reference: Reference) -> Sequence[ColumnElement[bool]]:
+    """Conditions for a referencing row that this move neither deletes, points elsewhere, nor gives back.
+
+    Each is a set of ids that is made once, whatever row it is asked of.
+    """
+    sets: list[sa.Select[Any]] = []
+    column = reference.columns[0]
+    row = child.live.alias("row")
+    row_id = row.c[child.frozen.id]
     if child.has("delete"):
         going = child.deletes.alias("going")
-        conditions.append(identity.not_in(sa.select(going.c.live_id).where(going.c.outcome.is_(None))))
+        sets.append(sa.select(going.c.live_id).where(going.c.outcome.is_(None)))
     if child.has("update") and column in child.updated:
         moved = child.updates.alias("moved")
-        elsewhere = sa.select(moved.c.live_id).where(
-            moved.c.outcome.is_(None),
-            moved.c["r_" + column].is_not(None),
-            ~plan.dialect.same(moved.c["n_" + column], table.deletes.c.live_id),
+        sets.append(
+            sa.select(row_id)
+            .join_from(moved, row, row_id == moved.c.live_id)
+            .where(
+                moved.c.outcome.is_(None),
+                moved.c["r_" + column].is_not(None),
+                ~plan.dialect.same(moved.c["n_" + column], row.c[column]),
+            )
         )
-        conditions.append(identity.not_in(elsewhere))
     if child.has("delete") and column in child.columns:
         # A row that goes back to its owner gets back the link that it had before the seed.
         back = child.deletes.alias("back")
         before = entries(child, back.c.seed_id, ["changed"], column)
         own = pre_image(plan, child, column, before)
-        given = sa.select(back.c.live_id).where(
-            back.c.outcome == "adopted",
-            before.exists(),
-            plan.dialect.same(other.c[column], back.c["o_" + column]),
-            ~plan.dialect.same(own, table.deletes.c.live_id),
+        sets.append(
+            sa.select(row_id)
+            .join_from(back, row, row_id == back.c.live_id)
+            .where(
+                back.c.outcome == "adopted",
+                before.exists(),
+                plan.dialect.same(row.c[column], back.c["o_" + column]),
+                ~plan.dialect.same(own, row.c[column]),
+            )
         )
-        conditions.append(identity.not_in(given))
-    return conditions
+    return [other.c[child.frozen.id].not_in(ids) for ids in sets]

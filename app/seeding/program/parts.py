@@ -82,11 +82,17 @@ class Plan:
 
 def entries(table: StagedTable, seed_id: Any, outcomes: Sequence[str], column: str = "") -> sa.Select[Any]:
     """The ledger's rows of some outcomes for an outer query's row."""
+    return _entries(table.name, seed_id, outcomes, column)
+
+
+def _entries(table: str, seed_id: Any, outcomes: Sequence[str], column: str) -> sa.Select[Any]:
+    # Looked up for each row by the ledger's key: SQLite, which knows no sizes, may join the other way round
+    # and read all staged rows for each of the ledger's.
     return (
         sa.select(sa.literal_column("1"))
         .select_from(seed_ledger)
         .where(
-            seed_ledger.c.table_name == table.name,
+            seed_ledger.c.table_name == table,
             seed_ledger.c.seed_id == seed_id,
             seed_ledger.c.column_name == column,
             seed_ledger.c.outcome.in_(outcomes),
@@ -98,6 +104,12 @@ def entries(table: StagedTable, seed_id: Any, outcomes: Sequence[str], column: s
 def adopted(table: StagedTable, stage: Any) -> ColumnElement[bool]:
     """Whether a staged row stands for a live row that is not ours."""
     return entries(table, stage.c.seed_id, ["adopted"]).exists()
+
+
+def adopted_as(table: str, seed_id: Any) -> tuple[ColumnElement[Any], ColumnElement[bool]]:
+    """The live id of a row that was adopted, which may be another than its seed id; and whether it was."""
+    found = _entries(table, seed_id, ["adopted"], "")
+    return found.with_only_columns(seed_ledger.c.live_id).scalar_subquery(), found.exists()
 
 
 def pre_image(plan: Plan, table: StagedTable, name: str, found: sa.Select[Any]) -> ColumnElement[Any]:
@@ -130,12 +142,13 @@ def into_ledger(table: StagedTable, rows: sa.Select[Any], **values: Any) -> sa.I
 
 def in_conflict(table: StagedTable, stage: Any, kinds: Sequence[str], column: str | None = None) -> Any:
     """Whether a staged row (or one of its columns) has a conflict of some kinds."""
-    found = sa.exists().where(
-        conflicts.c.table_name == table.name,
-        conflicts.c.seed_id == stage.c.seed_id,
-        conflicts.c.kind.in_(kinds),
+    found = sa.select(conflicts.c.seed_id).where(
+        conflicts.c.table_name == table.name, conflicts.c.kind.in_(kinds)
     )
-    return found if column is None else found.where(conflicts.c.column_name == column)
+    if column is not None:
+        found = found.where(conflicts.c.column_name == column)
+    # A set that is made once: the conflicts have no index.
+    return stage.c.seed_id.in_(found)
 
 
 def conflict(

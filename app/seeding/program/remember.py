@@ -114,26 +114,25 @@ def forget(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     here = seed_ledger.c.table_name == table.name
     if table.has("delete"):
         stage = table.deletes
-        gone = sa.select(stage.c.seed_id)
-        adopted_rows = [here, seed_ledger.c.outcome == "adopted", seed_ledger.c.seed_id.in_(gone)]
+        going = [here, seed_ledger.c.seed_id.in_(sa.select(stage.c.seed_id))]
         if plan.upgrade:
-            position = (
-                sa.select(stage.c.position)
-                .where(stage.c.seed_id == seed_ledger.c.seed_id)
-                .correlate(seed_ledger)
-                .scalar_subquery()
-            )
             yield Statement(
                 sa.update(seed_ledger)
                 .values(outcome="restored")
-                .where(here, seed_ledger.c.outcome == "changed", seed_ledger.c.seed_id.in_(gone))
+                .where(*going, seed_ledger.c.outcome == "changed")
             )
             yield Statement(
-                sa.update(seed_ledger).values(outcome="released", position=position).where(*adopted_rows)
+                into_ledger(
+                    table,
+                    sa.select(stage).where(adopted(table, stage)),
+                    seed_id=stage.c.seed_id,
+                    position=stage.c.position,
+                    outcome="released",
+                    live_id=stage.c.live_id,
+                )
             )
-        else:
-            changed = seed_ledger.c.outcome.in_(["adopted", "changed", "cut"])
-            yield Statement(sa.delete(seed_ledger).where(here, changed, seed_ledger.c.seed_id.in_(gone)))
+        left = ["adopted"] if plan.upgrade else ["adopted", "changed", "cut"]
+        yield Statement(sa.delete(seed_ledger).where(*going, seed_ledger.c.outcome.in_(left)))
     if not plan.upgrade:
         temporary = ["same", "kept", "overwritten", "absent", "revived", "released"]
         yield Statement(

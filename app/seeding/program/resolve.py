@@ -7,7 +7,15 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.seeding.ledger import seed_ledger
-from app.seeding.program.parts import Plan, Statement, conflict, entries, into_ledger, pre_image
+from app.seeding.program.parts import (
+    Plan,
+    Statement,
+    adopted_as,
+    conflict,
+    entries,
+    into_ledger,
+    pre_image,
+)
 from app.seeding.stage import StagedTable
 
 
@@ -31,19 +39,11 @@ def _identify(table: StagedTable) -> Iterator[Statement]:
     for kind in ("update", "delete"):
         if table.has(kind):
             stage = table.by_kind(kind)
-            yield Statement(
-                sa.update(stage)
-                .values(live_id=seed_ledger.c.live_id)
-                .where(
-                    seed_ledger.c.table_name == table.name,
-                    seed_ledger.c.seed_id == stage.c.seed_id,
-                    seed_ledger.c.outcome == "adopted",
-                )
-            )
-    if table.has("delete"):
-        stage = table.deletes
-        ours = entries(table, stage.c.seed_id, ["adopted"]).exists()
-        yield Statement(sa.update(stage).values(outcome="adopted").where(ours))
+            live_id, was = adopted_as(table.name, stage.c.seed_id)
+            values: dict[str, Any] = {"live_id": live_id}
+            if kind == "delete":
+                values["outcome"] = "adopted"
+            yield Statement(sa.update(stage).values(values).where(was))
 
 
 def _revive(plan: Plan, table: StagedTable) -> Iterator[Statement]:
@@ -148,15 +148,8 @@ def _follow(plan: Plan, table: StagedTable, *, own: bool) -> Iterator[Statement]
             stage = table.by_kind(kind)
             for prefix in prefixes:
                 column = stage.c[f"{prefix}_{name}"]
-                yield Statement(
-                    sa.update(stage)
-                    .values({column.name: seed_ledger.c.live_id})
-                    .where(
-                        seed_ledger.c.table_name == key.table,
-                        seed_ledger.c.seed_id == column,
-                        seed_ledger.c.outcome == "adopted",
-                    )
-                )
+                live_id, was = adopted_as(key.table, column)
+                yield Statement(sa.update(stage).values({column.name: live_id}).where(was))
 
 
 def _drop_missing_links(plan: Plan, table: StagedTable) -> Iterator[Statement]:
