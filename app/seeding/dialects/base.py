@@ -81,6 +81,10 @@ class SeedDialect(ABC):
         """Statements that make full staging tables fast to join; ids are looked up in `parents`."""
         return ()
 
+    def analyze(self, tables: Sequence[sa.Table]) -> Iterable[sa.Executable]:
+        """Statements that tell the planner what staging tables hold, now that it has changed."""
+        return ()
+
     def text(self, value: Any) -> ColumnElement[str]:
         """A value as text, for a report."""
         return sa.cast(value, sa.Text())

@@ -76,9 +76,12 @@ class PostgreSQLDialect(SeedDialect):
         if tables:
             # Whether nearly all ids differ and outcomes are NULL is seen in 3,000 rows, too.
             yield sa.text("SET LOCAL default_statistics_target = 10")
-            # The joins' columns alone: wide texts take longer to sample than to load.
-            names = ", ".join(f'"{table.name}" (seed_id, live_id, outcome)' for table in tables)
-            yield sa.text(f"ANALYZE {names}")
+            yield from self.analyze(tables)
+
+    def analyze(self, tables: Sequence[sa.Table]) -> Iterable[sa.Executable]:
+        # The joins' columns alone: wide texts take longer to sample than to load.
+        names = ", ".join(f'"{table.name}" (seed_id, live_id, outcome)' for table in tables)
+        yield sa.text(f"ANALYZE {names}")
 
     def references(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Reference]]:
         found: dict[str, list[Reference]] = {name: [] for name in tables}

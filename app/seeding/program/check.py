@@ -17,6 +17,7 @@ from app.seeding.program import settle
 from app.seeding.program.parts import (
     Plan,
     Statement,
+    analyzed,
     conflict,
     entries,
     equal,
@@ -40,6 +41,8 @@ def check(plan: Plan) -> Iterator[Statement]:
             yield from _check_updates(plan, table)
             if settled:
                 yield from settle.updates(plan, table)
+        if settled:
+            yield from analyzed(plan, table, "insert", "update")
     for table in reversed(plan.tables):
         if not table.has("delete"):
             continue
@@ -49,6 +52,7 @@ def check(plan: Plan) -> Iterator[Statement]:
         yield from _check_references(plan, table, probed)
         if settled:
             yield from settle.referenced_deletes(table)
+            yield from analyzed(plan, table, "delete")
 
 
 def _check_inserts(plan: Plan, table: StagedTable) -> Iterator[Statement]:

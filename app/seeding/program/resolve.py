@@ -11,6 +11,7 @@ from app.seeding.program.parts import (
     Plan,
     Statement,
     adopted_as,
+    analyzed,
     conflict,
     entries,
     into_ledger,
@@ -32,6 +33,8 @@ def resolve(plan: Plan) -> Iterator[Statement]:
         yield from _drop_missing_links(plan, table)
         yield from _match(plan, table)
         yield from _follow(plan, table, own=True)
+        if plan.may("known", table.name) or plan.may("met", table.name):
+            yield from analyzed(plan, table, "insert", "update", "delete")
 
 
 def _identify(table: StagedTable) -> Iterator[Statement]:
@@ -49,28 +52,22 @@ def _identify(table: StagedTable) -> Iterator[Statement]:
 def _revive(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     """Updates of rows that are gone become inserts; on the way down, deletes again."""
     stage, whole = table.updates, table.revivals
-    rows = sa.select(stage).join(whole, whole.c.seed_id == stage.c.seed_id)
-    revived = rows.where(stage.c.outcome == "revived")
+    there = sa.exists().where(table.live_id == stage.c.live_id)
+    before = entries(table, stage.c.seed_id, ["revived"]).where(seed_ledger.c.position > plan.target)
+    again = ~there if plan.upgrade else before.exists()
+    yield Statement(sa.update(stage).values(outcome="revived").where(again))
+    yield from map(Statement, plan.dialect.analyze([stage, whole]))
+    revived = sa.select(stage).where(stage.c.outcome == "revived")
     if plan.upgrade:
-        there = sa.exists().where(table.live_id == stage.c.live_id)
-        yield Statement(sa.update(stage).values(outcome="revived").where(~there))
-        kind, prefix = "insert", "n_"
         entry = {"seed_id": stage.c.seed_id, "position": stage.c.position}
         yield Statement(into_ledger(table, revived, outcome="revived", **entry))
         yield conflict(plan, "deleted", table, "", revived, None, None)
-    else:
-        before = entries(table, stage.c.seed_id, ["revived"]).where(seed_ledger.c.position > plan.target)
-        yield Statement(sa.update(stage).values(outcome="revived").where(before.exists()))
-        kind, prefix = "delete", "o_"
-    names = ["seed_id", "live_id", "position", *(prefix + name for name in table.columns)]
-    values = [whole.c["n_" + name] for name in table.columns]
+    kind, prefix = ("insert", "n_") if plan.upgrade else ("delete", "o_")
     live_id: ColumnElement[Any] = sa.null() if plan.upgrade else stage.c.live_id
-    yield Statement(
-        sa.insert(table.by_kind(kind)).from_select(
-            names,
-            revived.with_only_columns(stage.c.seed_id, live_id, stage.c.position, *values),
-        )
-    )
+    names = ["seed_id", "live_id", "position", *(prefix + name for name in table.columns)]
+    values = [stage.c.seed_id, live_id, stage.c.position, *(whole.c["n_" + name] for name in table.columns)]
+    rows = revived.join(whole, whole.c.seed_id == stage.c.seed_id).with_only_columns(*values)
+    yield Statement(sa.insert(table.by_kind(kind)).from_select(names, rows))
 
 
 def _recall(plan: Plan, table: StagedTable) -> Iterator[Statement]:
