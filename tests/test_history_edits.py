@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.support.databases import LEDGER
 from tests.support.project import Project
 
 LEAF = "u-cx214-ukesm1p1-historical"
@@ -115,3 +116,44 @@ def test_a_row_moves_to_another_machine(project: Project) -> None:
     assert project.database.scalar(query, c=LEAF) == "lumi"
     project.alembic("downgrade", "-1")
     assert project.database.content() == before
+
+
+def own_machine(project: Project) -> None:
+    project.database.execute(
+        "INSERT INTO machines (id, name, site, architecture, scheduler, notes)"
+        " VALUES ('3a5e7f10000040008000000000000001', 'zephyr', 'Oslo', 'x86', 'slurm', 'mine')"
+    )
+
+
+def test_an_adopted_row_that_leaves_and_returns_is_its_owners_at_every_step_back(project: Project) -> None:
+    project.start_at("head")
+    own_machine(project)
+    zephyr = {"name": "zephyr", "site": "Oslo", "architecture": "x86", "scheduler": "slurm", "notes": "seed"}
+    states = {"seed_0003": project.database.content(ledger=True)}
+    for number in (4, 5, 6, 7):
+        comes = number % 2 == 0
+        project.edit(
+            "machines", lambda all_, comes=comes: all_.append(zephyr) if comes else all_.remove(zephyr)
+        )
+        project.alembic("revision", "--autogenerate", "-m", f"step {number}")
+        project.alembic("-x", "seed_conflict=overwrite", "upgrade", "head")
+        states[f"seed_000{number}"] = project.database.content(ledger=True)
+    notes = "SELECT notes FROM machines WHERE name = 'zephyr'"
+    for revision, found in (("seed_0006", "seed"), ("seed_0005", "mine"), ("seed_0004", "seed")):
+        project.alembic("downgrade", revision)
+        assert project.database.scalar(notes) == found
+        now, then = project.database.content(ledger=True), states[revision]
+        assert outcomes(now) == outcomes(then), revision
+        assert now["machines"] == then["machines"]
+    project.alembic("-x", "seed_conflict=overwrite", "upgrade", "head")
+    project.alembic("downgrade", "seed_0004")
+    assert outcomes(project.database.content(ledger=True)) == outcomes(states["seed_0004"])
+    project.alembic("downgrade", "seed_0003")
+    assert project.database.content() == {
+        name: rows for name, rows in states["seed_0003"].items() if name not in LEDGER
+    }
+
+
+def outcomes(content: dict[str, list[Any]]) -> list[Any]:
+    """What the ledger says of each row and column, without the revisions that said it."""
+    return sorted((row[2], row[4], row[5], row[6]) for row in content["seed_ledger"])

@@ -111,25 +111,57 @@ def _recall_inserts(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         taken_back,
         sa.exists().where(table.live_id == seed_ledger.c.live_id),
     )
+    live_id = released.with_only_columns(seed_ledger.c.live_id).order_by(seed_ledger.c.position)
     yield Statement(
         sa.update(stage)
-        .values(
-            outcome="released",
-            live_id=released.with_only_columns(seed_ledger.c.live_id).limit(1).scalar_subquery(),
-        )
+        .values(outcome="released", live_id=live_id.scalar_subquery())
         .where(released.exists())
     )
+    yield from _wake(plan, table)
+
+
+def _wake(plan: Plan, table: StagedTable) -> Iterator[Statement]:
+    """Rows that were released above the target are adopted again, as they were before the first release.
+
+    A row may have left and returned more than once: what was restored before an earlier release sleeps on.
+    """
+    stage = table.inserts
     again = sa.select(stage.c.seed_id).where(stage.c.outcome == "released")
-    for asleep, awake in (("released", "adopted"), ("restored", "changed")):
-        yield Statement(
-            sa.update(seed_ledger)
-            .values(outcome=awake)
-            .where(
-                seed_ledger.c.table_name == table.name,
-                seed_ledger.c.outcome == asleep,
-                seed_ledger.c.seed_id.in_(again),
-            )
+    here = [seed_ledger.c.table_name == table.name, seed_ledger.c.seed_id.in_(again)]
+    other = seed_ledger.alias("other")
+    same_row = [
+        other.c.table_name == table.name,
+        other.c.seed_id == seed_ledger.c.seed_id,
+        other.c.column_name == "",
+        other.c.outcome == "released",
+    ]
+    below = (
+        sa.select(sa.func.coalesce(sa.func.max(other.c.position), 0))
+        .where(*same_row, other.c.position <= plan.target)
+        .correlate(seed_ledger)
+        .scalar_subquery()
+    )
+    above = (
+        sa.select(sa.func.min(other.c.position))
+        .where(*same_row, other.c.position > plan.target)
+        .correlate(seed_ledger)
+        .scalar_subquery()
+    )
+    yield Statement(
+        sa.update(seed_ledger)
+        .values(outcome="changed")
+        .where(
+            *here,
+            seed_ledger.c.outcome == "restored",
+            seed_ledger.c.position > below,
+            seed_ledger.c.position <= above,
         )
+    )
+    yield Statement(
+        sa.update(seed_ledger)
+        .values(outcome="adopted")
+        .where(*here, seed_ledger.c.outcome == "released", seed_ledger.c.position == above)
+    )
 
 
 def _follow(plan: Plan, table: StagedTable, *, own: bool) -> Iterator[Statement]:
