@@ -1,10 +1,15 @@
 """Worlds in which a law once failed, each under the name of what it showed."""
 
 from typing import Any
+from uuid import UUID
 
+import pytest
+import sqlalchemy as sa
+
+from app.seeding import ConflictError
 from tests.laws.strategies import Edit
-from tests.laws.users import apply_edits
-from tests.laws.world import Make, World, group_id, node_id
+from tests.laws.users import OWN, apply_edits
+from tests.laws.world import GROUPS, NODES, Make, World, group_id, node_id
 
 
 def groups(**sizes: int) -> dict[str, Any]:
@@ -58,3 +63,92 @@ def test_a_link_that_the_seed_set_in_a_users_row_does_not_hold_its_target(make: 
     assert world.database.scalar(linked) == 1
     world.downgrade("seed_base", "abort")
     assert world.content() == before
+
+
+def own_group(world: World) -> None:
+    with world.user() as connection:
+        connection.execute(sa.insert(GROUPS).values(id=OWN, name="a", size=1))
+
+
+def own_node(world: World, number: int, name: str, parent: int | None = None) -> None:
+    link = None if parent is None else own_id(parent)
+    with world.user() as connection:
+        values = {"id": own_id(number), "name": name, "group_id": OWN, "parent_id": link}
+        connection.execute(sa.insert(NODES).values(values))
+
+
+def own_id(number: int) -> UUID:
+    return UUID(int=OWN.int + number)
+
+
+def delete_node(world: World, name: str) -> None:
+    with world.user() as connection:
+        connection.execute(sa.delete(NODES).where(NODES.c.name == name))
+
+
+def parents(world: World) -> dict[str, Any]:
+    with world.database.engine.connect() as connection:
+        return dict(map(tuple, connection.execute(sa.select(NODES.c.name, NODES.c.parent_id))))
+
+
+def test_a_row_does_not_get_back_a_link_to_a_row_that_is_gone(make: Make) -> None:
+    state = groups(a=1)
+    state["nodes"] = {node_id("x", "a"): node("x", "a")}
+    world = make(([state], 99, [False]))
+    world.install_schema()
+    own_group(world)
+    own_node(world, 1, "mine")
+    own_node(world, 2, "x", parent=1)
+    world.upgrade("head", "overwrite")
+    assert parents(world) == {"mine": None, "x": None}
+    delete_node(world, "mine")
+    with pytest.raises(ConflictError, match=r"unlinked: nodes .*parent_id leads to a row that is gone"):
+        world.downgrade("seed_base", "abort")
+    world.downgrade("seed_base", "keep")
+    assert parents(world) == {"x": None}
+    assert world.dangling() == []
+
+
+def test_a_row_does_not_get_back_a_link_to_a_row_that_goes_with_it(make: Make) -> None:
+    first, then = groups(a=1), groups(a=1)
+    first["nodes"] = {node_id("w", "a"): node("w", "a")}
+    then["nodes"] = {**first["nodes"], node_id("x", "a"): node("x", "a")}
+    world = make(([first, then], 99, [False, False]))
+    world.install_schema()
+    world.upgrade("seed_0001")
+    group, parent = world.database.rows("SELECT group_id, id FROM nodes WHERE name = 'w'")[0]
+    link = {
+        "parent": parent,
+        "group": group,
+        "id": own_id(1) if world.database.kind != "sqlite" else own_id(1).hex,
+    }
+    world.database.execute(
+        "INSERT INTO nodes (id, name, group_id, parent_id) VALUES (:id, 'x', :group, :parent)", **link
+    )
+    world.upgrade("head", "overwrite")
+    assert parents(world) == {"w": None, "x": None}
+    with pytest.raises(ConflictError, match="parent_id leads to a row that is gone"):
+        world.downgrade("seed_base", "abort")
+    world.downgrade("seed_base", "overwrite")
+    assert parents(world) == {"x": None}
+    assert world.dangling() == []
+
+
+def test_a_users_row_is_not_linked_to_a_row_that_users_deleted(make: Make) -> None:
+    first, then = groups(a=1), groups(a=1)
+    first["nodes"] = {node_id("w", "a"): node("w", "a")}
+    then["nodes"] = {**first["nodes"], node_id("x", "a"): node("x", "a", parent="w")}
+    world = make(([first, then], 99, [False, False]))
+    world.install_schema()
+    own_group(world)
+    world.upgrade("seed_0001")
+    delete_node(world, "w")
+    own_node(world, 1, "x")
+    before = world.content()
+    with pytest.raises(ConflictError):
+        world.upgrade("head", "abort")
+    world.upgrade("head", "overwrite")
+    assert parents(world) == {"x": None}
+    world.downgrade("seed_0001", "abort")
+    after = world.content()
+    assert {**after, "alembic_version": []} == {**before, "alembic_version": []}

@@ -128,18 +128,31 @@ def assert_edits_survive(seeded: Rows, edited: Rows, after: Rows) -> None:
                 assert after[key][name] == row[name], (key, name)
 
 
-@given(history=histories(), during=edits, policy=st.sampled_from(["keep", "overwrite"]))
-def test_keep_and_overwrite_never_refuse_what_no_constraint_forbids(
-    make: Make, history: Any, during: list[Edit], policy: str
+@given(
+    history=histories(),
+    before=arrivals,
+    during=edits,
+    policies=st.tuples(*[st.sampled_from(["keep", "overwrite"])] * 3),
+)
+def test_keep_and_overwrite_refuse_only_what_a_unique_constraint_forbids(
+    make: Make, history: Any, before: list[Edit], during: list[Edit], policies: tuple[str, ...]
 ) -> None:
     world = make(history)
-    world.upgrade(world.revision(1))
+    world.upgrade("seed_base")
+    apply_edits(world, before)
+    if not try_to(world.upgrade, world.revision(1), policies[0]):
+        return
     apply_edits(world, during)
-    for go, target in ((world.upgrade, "head"), (world.downgrade, "seed_base")):
+    for go, target, policy in (
+        (world.upgrade, "head", policies[1]),
+        (world.downgrade, "seed_base", policies[2]),
+    ):
         refusal = refusal_of(go, target, policy)
+        assert world.dangling() == []
         if refusal is not None:
             assert not isinstance(refusal, ConflictError)
             assert "the database refused" in str(refusal)
+            assert "foreign key" not in str(refusal)
             return
 
 

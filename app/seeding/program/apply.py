@@ -13,6 +13,8 @@ from app.seeding.program.parts import (
     Statement,
     entries,
     equal,
+    given_back,
+    leads_somewhere,
     pre_image,
 )
 from app.seeding.program.remember import forget, remember
@@ -163,7 +165,10 @@ def _update(plan: Plan, table: StagedTable) -> Statement:
 
 
 def _give_back(plan: Plan, table: StagedTable) -> Iterator[Statement]:
-    """Rows that stay get back what the seed changed in them, where nobody changed it since."""
+    """Rows that stay get back what the seed changed in them, where nobody changed it since.
+
+    A link to a row that is gone becomes NULL, or is left as it is where it must lead somewhere.
+    """
     stage, live = table.deletes, table.live
     kinds = [("adopted", ["changed"])]
     if not plan.upgrade:
@@ -171,14 +176,19 @@ def _give_back(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     for name in table.columns:
         for outcome, kept in kinds:
             before = entries(table, stage.c.seed_id, kept, name)
+            own = pre_image(plan, table, name, before)
+            value: Any = own
+            if name in table.frozen.foreign_keys and table.frozen.columns[name].nullable:
+                value = sa.case((leads_somewhere(plan, table, name, own), own))
             yield Statement(
                 sa.update(live)
-                .values({name: pre_image(plan, table, name, before)})
+                .values({name: value})
                 .where(
                     table.live_id == stage.c.live_id,
                     stage.c.outcome == outcome,
                     before.exists(),
                     equal(plan, table, name, stage.c["o_" + name]),
+                    *given_back(plan, table, name, own),
                 )
             )
 

@@ -21,6 +21,8 @@ from app.seeding.program.parts import (
     conflict,
     entries,
     equal,
+    given_back,
+    leads_somewhere,
     pre_image,
 )
 from app.seeding.stage import StagedTable
@@ -34,7 +36,7 @@ def check(plan: Plan) -> Iterator[Statement]:
     for table in plan.tables:
         yield from _check_links(plan, table)
         if settled:
-            yield from settle.links(table)
+            yield from settle.links(plan, table)
         if table.has("insert"):
             yield from _check_inserts(plan, table)
         if table.has("update"):
@@ -130,13 +132,16 @@ def _check_links(plan: Plan, table: StagedTable) -> Iterator[Statement]:
                 continue
             stage = table.by_kind(kind)
             column = stage.c["n_" + name]
+            written: ColumnElement[bool] = stage.c.outcome.is_(None)
+            if kind == "insert" and plan.policy is Policy.OVERWRITE:
+                written = sa.or_(written, stage.c.outcome == "adopted")
             there: ColumnElement[bool] = sa.exists().where(parent == column)
             if staged and staged.has("insert"):
                 new = staged.inserts.alias("new")
                 coming = new.c.seed_id == column, new.c.outcome.is_(None)
                 there = sa.or_(there, sa.exists().where(*coming))
             wanted = stage.c["r_" + name].is_not(None) if kind == "update" else sa.true()
-            missing = sa.select(stage).where(stage.c.outcome.is_(None), wanted, column.is_not(None), ~there)
+            missing = sa.select(stage).where(written, wanted, column.is_not(None), ~there)
             yield conflict(plan, "unlinked", table, name, missing, column, None)
 
 
@@ -157,10 +162,12 @@ def _check_deletes(plan: Plan, table: StagedTable) -> Iterator[Statement]:
             yield from _check_hidden_edits(plan, table, name, ours.where(same))
         before = entries(table, stage.c.seed_id, ["changed"], name)
         given = pre_image(plan, table, name, before)
-        theirs = rows.where(
-            stage.c.outcome == "adopted", before.exists(), ~same, ~equal(plan, table, name, given)
-        )
-        yield conflict(plan, "edited row", table, name, theirs, given, found)
+        theirs = rows.where(stage.c.outcome == "adopted", before.exists())
+        edited = theirs.where(~same, ~equal(plan, table, name, given))
+        yield conflict(plan, "edited row", table, name, edited, given, found)
+        if name in table.frozen.foreign_keys:
+            lost = theirs.where(same, given.is_not(None), ~leads_somewhere(plan, table, name, given))
+            yield conflict(plan, "unlinked", table, name, lost, given, None)
     for name, default in plan.unseeded.get(table.name, {}).items():
         expected: ColumnElement[Any] = sa.literal_column(f"({default})")
         differs = ours.where(~plan.dialect.same(live.c[name], expected))
@@ -301,6 +308,7 @@ def _stays(plan: Plan, child: StagedTable, other: Any, reference: Reference) -> 
                 before.exists(),
                 plan.dialect.same(row.c[column], back.c["o_" + column]),
                 ~plan.dialect.same(own, row.c[column]),
+                *given_back(plan, child, column, own),
             )
         )
     return [other.c[child.frozen.id].not_in(ids) for ids in sets]

@@ -125,6 +125,24 @@ def pre_image(plan: Plan, table: StagedTable, name: str, found: sa.Select[Any]) 
     return plan.dialect.from_ledger(value, table.live.c[name].type)
 
 
+def leads_somewhere(plan: Plan, table: StagedTable, name: str, value: Any) -> ColumnElement[bool]:
+    """Whether the row that a link leads to is there, and will be when the move has ended."""
+    key = table.frozen.foreign_keys[name]
+    there: ColumnElement[bool] = sa.exists().where(plan.parents[key.table].c[key.column] == value)
+    staged = plan.staged(key.table)
+    if staged and staged.has("delete"):
+        going = staged.deletes.alias("leaving")
+        there = sa.and_(there, value.not_in(sa.select(going.c.live_id).where(going.c.outcome.is_(None))))
+    return there
+
+
+def given_back(plan: Plan, table: StagedTable, name: str, own: Any) -> list[ColumnElement[bool]]:
+    """Conditions for a value that goes back to a row's owner: a link that must lead somewhere does."""
+    if name not in table.frozen.foreign_keys or table.frozen.columns[name].nullable:
+        return []
+    return [leads_somewhere(plan, table, name, own)]
+
+
 def equal(plan: Plan, table: StagedTable, name: str, value: Any) -> ColumnElement[bool]:
     """Whether the live column holds a staged value; an optional link that was cut counts as unchanged."""
     column = table.live.c[name]

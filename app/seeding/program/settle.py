@@ -19,8 +19,11 @@ from app.seeding.stage import StagedTable
 _EDITED = ["edited row", "edited before"]
 
 
-def links(table: StagedTable) -> Iterator[Statement]:
-    """A link to a row that is gone: NULL where that is allowed, else the row is left out."""
+def links(plan: Plan, table: StagedTable) -> Iterator[Statement]:
+    """A link to a row that is gone: NULL where that is allowed, else the row is left out.
+
+    In an adopted row the link is left as it is.
+    """
     for name, key in table.frozen.foreign_keys.items():
         if key.optional or name not in table.columns:
             continue
@@ -29,9 +32,17 @@ def links(table: StagedTable) -> Iterator[Statement]:
             broken = in_conflict(table, stage, ["unlinked"], name)
             rows = sa.select(stage).where(stage.c.outcome.is_(None), broken)
             entry = {"seed_id": stage.c.seed_id, "position": stage.c.position}
+            if plan.policy is Policy.OVERWRITE:
+                yield Statement(
+                    sa.update(stage)
+                    .values({"n_" + name: table.live.c[name]})
+                    .where(stage.c.outcome == "adopted", broken, table.live_id == stage.c.live_id)
+                )
             if table.frozen.columns[name].nullable:
                 yield Statement(into_ledger(table, rows, column_name=name, outcome="cut", **entry))
-                yield Statement(sa.update(stage).values({"n_" + name: sa.null()}).where(broken))
+                yield Statement(
+                    sa.update(stage).values({"n_" + name: sa.null()}).where(stage.c.outcome.is_(None), broken)
+                )
             else:
                 yield Statement(into_ledger(table, rows, outcome="absent", **entry))
                 yield Statement(
