@@ -2,6 +2,8 @@
 holds what a rollback must know: only the rows where the database and the seed differed.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 
 LEDGER_VERSION = 1
@@ -54,6 +56,16 @@ seed revisions up to the one that met it (1 is the first after seed_base).
 | `revived` | row | it was gone when the seed wanted to change it, and the policy brought it back |
 | `cut` | column | the seed's link led to a row that was gone, and was left empty |
 """
+
+
+def kept_rows(target: int) -> sa.Select[Any]:
+    """Rows that were kept at positions which a move down to `target` jumps over."""
+    return sa.select(seed_ledger).where(
+        seed_ledger.c.outcome == "kept",
+        seed_ledger.c.column_name == "",
+        seed_ledger.c.position > target + 1,
+    )
+
 
 TABLE_NAMES = frozenset(table.name for table in metadata.sorted_tables)
 """The tables that autogenerate must leave alone."""

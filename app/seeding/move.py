@@ -19,7 +19,7 @@ from app.seeding.dialects import SeedDialect, dialect_named
 from app.seeding.errors import SeedError
 from app.seeding.fresh import links_into_empty_tables, passes
 from app.seeding.guards import count_elsewhere, guard_table, stop_if_any
-from app.seeding.ledger import seed_ledger
+from app.seeding.ledger import kept_rows, seed_ledger
 from app.seeding.lines import Lone
 from app.seeding.live import Live, read_live
 from app.seeding.loads import BulkLoader, ScriptLoader, rows_missed
@@ -122,6 +122,10 @@ class _Runner:
             sha256 = self.move.rail.sha256_of(self.move.source)
             elsewhere = count_elsewhere(self.move.source, sha256, sorted(self.move.sets))
             stop_if_any(self.context, f"seed sets that are not at {self.move.source}", elsewhere)
+            if not self.move.upgrade:
+                kept = kept_rows(self.move.rail.position(self.move.target)).subquery()
+                what = "rows that a revision above wanted to delete and a policy kept: go down one at a time"
+                stop_if_any(self.context, what, sa.select(sa.func.count()).select_from(kept))
 
     def _load(self, staged: Iterable[StagedTable]) -> None:
         move = self.move

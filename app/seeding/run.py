@@ -16,7 +16,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from app.seeding.dialects import dialect_named
 from app.seeding.errors import OptionError, SetupError, StateError
-from app.seeding.ledger import metadata, seed_state
+from app.seeding.ledger import kept_rows, metadata, seed_ledger, seed_state
 from app.seeding.options import RunOptions
 from app.seeding.rail import SEED_BASE, Rail, is_seed
 from app.seeding.sets import SeedCatalog
@@ -188,9 +188,29 @@ class SeedRun:
             from app.seeding.move import Move
 
             names = frozenset(sources[source])
-            move = Move(self.rail, source, target, names, self.options.policy, self.options.quiet)
-            moved += move.run(self.context)
+            for stop in (*self._stops(source, target), target):
+                move = Move(self.rail, source, stop, names, self.options.policy, self.options.quiet)
+                moved += move.run(self.context)
+                source = stop
         self._report(moved, target)
+
+    def _stops(self, source: str, target: str) -> list[str]:
+        """The revisions between, on a way down, below those that would have deleted rows that were kept.
+
+        There such a row is as its seed state has it. A move past both that revision and one that changed or
+        brought the row would know nothing of it.
+        """
+        below, above = self.rail.position(target), self.rail.position(source)
+        if below >= above or self.context.as_sql or self.context.connection is None:
+            return []
+        kept = kept_rows(below).with_only_columns(seed_ledger.c.position).distinct()
+        positions = {position - 1 for position in self.context.connection.scalars(kept)}
+        stops = [
+            self.rail.revisions[one - 1].revision for one in sorted(positions, reverse=True) if one < above
+        ]
+        if stops:
+            log.info("rows were kept above %s: down to %s by way of %s", stops[-1], target, ", ".join(stops))
+        return stops
 
     def _ordered(self, sources: dict[str, set[str]], target: str) -> list[str]:
         """The sources so that sets with parents move up before, and down after, those with children."""

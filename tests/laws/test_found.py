@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from app.seeding import ConflictError
 from tests.laws.strategies import Edit
 from tests.laws.users import OWN, apply_edits
-from tests.laws.world import GROUPS, NODES, Make, World, group_id, node_id
+from tests.laws.world import GROUPS, ITEMS, NODES, Make, World, group_id, node_id
 
 
 def groups(**sizes: int) -> dict[str, Any]:
@@ -152,3 +152,45 @@ def test_a_users_row_is_not_linked_to_a_row_that_users_deleted(make: Make) -> No
     world.downgrade("seed_0001", "abort")
     after = world.content()
     assert {**after, "alembic_version": []} == {**before, "alembic_version": []}
+
+
+def test_a_row_that_was_kept_goes_with_the_revision_that_brought_it(make: Make) -> None:
+    first, second, third = groups(a=1), groups(a=1), groups(a=1)
+    first["nodes"] = {node_id("x", "a"): node("x", "a")}
+    second["nodes"] = {node_id("x", "a"): {**node("x", "a"), "body": {"k": 1}}}
+    world = make(([first, second, third], 99, [False] * 3))
+    world.install_schema()
+    world.upgrade("seed_0002")
+    own = {"id": OWN, "node_id": UUID(node_id("x", "a")), "name": "mine", "amount": 0.5}
+    with world.user() as connection:
+        connection.execute(sa.insert(ITEMS).values(own))
+    world.upgrade("head", "keep")
+    assert parents(world) == {"x": None}
+    world.downgrade("seed_0001", "abort")
+    with world.database.engine.connect() as connection:
+        assert connection.scalar(sa.select(NODES.c.body)) is None
+    with world.user() as connection:
+        connection.execute(sa.delete(ITEMS))
+    world.upgrade("head")
+    assert parents(world) == {}
+
+
+def test_a_row_that_was_kept_is_taken_back_with_all_else_in_one_run(make: Make) -> None:
+    first, second = groups(a=1), groups(a=1)
+    first["nodes"] = {node_id("x", "a"): node("x", "a")}
+    world = make(([first, second], 99, [False, False]))
+    world.install_schema()
+    before = world.content()
+    world.upgrade("seed_0001")
+    edit = sa.update(NODES).values(body={"mine": True})
+    with world.user() as connection:
+        connection.execute(edit)
+    world.upgrade("head", "keep")
+    assert parents(world) == {"x": None}
+    assert not world.run_script(world.script("downgrade", "seed_0002:seed_base"))
+    with pytest.raises(ConflictError, match="its body was changed"):
+        world.downgrade("seed_base", "abort")
+    with world.user() as connection:
+        connection.execute(edit.values(body=sa.null()))
+    world.downgrade("seed_base", "abort")
+    assert world.content() == before
