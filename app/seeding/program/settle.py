@@ -11,6 +11,7 @@ from app.seeding.program.parts import (
     Plan,
     Statement,
     conflicts,
+    entries,
     in_conflict,
     into_ledger,
 )
@@ -39,7 +40,7 @@ def links(plan: Plan, table: StagedTable) -> Iterator[Statement]:
                     .where(stage.c.outcome == "adopted", broken, table.live_id == stage.c.live_id)
                 )
             if table.frozen.columns[name].nullable:
-                yield Statement(into_ledger(table, rows, column_name=name, outcome="cut", **entry))
+                yield _cut(table, rows, stage, name, stage.c.position)
                 yield Statement(
                     sa.update(stage).values({"n_" + name: sa.null()}).where(stage.c.outcome.is_(None), broken)
                 )
@@ -56,6 +57,12 @@ def updates(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     for name in sorted(table.updated):
         changed = stage.c["r_" + name]
         kinds = ["unlinked"] if plan.policy is Policy.OVERWRITE else ["edited", "unlinked"]
+        if not plan.upgrade and name in table.frozen.foreign_keys and table.frozen.columns[name].nullable:
+            # What is there belongs to the state above: the row that it leads to may go.
+            kinds.remove("unlinked")
+            broken = in_conflict(table, stage, ["unlinked"], name)
+            yield _cut(table, sa.select(stage).where(changed.is_not(None), broken), stage, name, changed)
+            yield Statement(sa.update(stage).values({"n_" + name: sa.null()}).where(broken))
         kept = in_conflict(table, stage, kinds, name)
         lost = in_conflict(table, stage, ["edited"], name)
         rows = sa.select(stage).join(live, table.live_id == stage.c.live_id)
@@ -86,6 +93,13 @@ def updates(plan: Plan, table: StagedTable) -> Iterator[Statement]:
             ("kept", table.name),
         )
     yield Statement(sa.update(stage).values(outcome="absent").where(gone))
+
+
+def _cut(table: StagedTable, rows: sa.Select[Any], stage: sa.Table, name: str, position: Any) -> Statement:
+    """Remember a link that is left empty."""
+    known = entries(table, stage.c.seed_id, ["cut"], name).exists()
+    entry = {"seed_id": stage.c.seed_id, "position": position}
+    return Statement(into_ledger(table, rows.where(~known), column_name=name, outcome="cut", **entry))
 
 
 def edited_deletes(plan: Plan, table: StagedTable) -> Iterator[Statement]:
