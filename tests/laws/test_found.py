@@ -212,3 +212,19 @@ def test_a_link_that_a_way_down_had_to_leave_empty_is_no_users_edit(make: Make) 
         assert parents(world) == {"w": None}
     world.downgrade("seed_base", "abort")
     assert world.content() == before
+
+
+def test_a_released_row_does_not_come_under_one_that_goes_in_the_same_run(make: Make) -> None:
+    first, second, third, last = groups(a=1, c=1), groups(a=1, c=1), groups(a=1, c=1), groups(a=1)
+    second["nodes"] = {node_id("y", "c"): node("y", "c")}
+    world = make(([first, second, third, last], 99, [False, False, True, False]))
+    world.install_schema()
+    before = world.content()
+    world.upgrade("seed_0001")
+    with pytest.raises(ConflictError, match=r"unlinked: nodes .*: group_id leads to a row that is gone"):
+        world.upgrade("head", "abort")
+    world.upgrade("head", "overwrite")
+    assert parents(world) == {}
+    assert world.dangling() == []
+    world.downgrade("seed_base", "abort")
+    assert world.content() == before

@@ -117,11 +117,10 @@ def _probe_updates(plan: Plan, table: StagedTable) -> Statement:
 
 
 def _check_links(plan: Plan, table: StagedTable) -> Iterator[Statement]:
-    """`unlinked`: the row that a staged foreign key leads to is not there."""
+    """`unlinked`: the row that a staged foreign key leads to is not there, or goes with this move."""
     for name, key in table.frozen.foreign_keys.items():
         if key.optional or name not in table.columns:
             continue
-        parent = plan.parents[key.table].c[key.column]
         staged = plan.staged(key.table)
         if staged and plan.from_nothing and plan.policy is Policy.ABORT and not table.released:
             # A seed state is whole: what its rows point at is in it, so that it comes by this move too.
@@ -135,7 +134,7 @@ def _check_links(plan: Plan, table: StagedTable) -> Iterator[Statement]:
             written: ColumnElement[bool] = stage.c.outcome.is_(None)
             if kind == "insert" and plan.policy is Policy.OVERWRITE:
                 written = sa.or_(written, stage.c.outcome == "adopted")
-            there: ColumnElement[bool] = sa.exists().where(parent == column)
+            there = leads_somewhere(plan, table, name, column)
             if staged and staged.has("insert"):
                 new = staged.inserts.alias("new")
                 coming = new.c.seed_id == column, new.c.outcome.is_(None)
