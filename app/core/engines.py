@@ -1,6 +1,7 @@
 """Engines and connections: the settings' database with the driver's surprises taken out."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,10 +28,20 @@ def engine_options(url: URL, settings: Settings) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
         options["connect_args"] = {"timeout": settings.lock_timeout}
     else:
-        # UTC keeps the years 1 and 9999 representable whatever zone the server is set to.
-        options["connect_args"] = {"connect_timeout": 10, "options": "-c timezone=utc"}
+        options["connect_args"] = _libpq_options(url)
         options["pool_pre_ping"] = True
     return options
+
+
+def _libpq_options(url: URL) -> dict[str, Any]:
+    """What a connection is told beside the URL; what that or PGOPTIONS ask for, such as a schema, stays."""
+    given = url.query.get("options", os.environ.get("PGOPTIONS", ""))
+    # UTC keeps the years 1 and 9999 representable whatever zone the server is set to.
+    settings = [given] if isinstance(given, str) else [*given]
+    told: dict[str, Any] = {"options": " ".join([*settings, "-c timezone=utc"]).strip()}
+    if "connect_timeout" not in url.query:
+        told["connect_timeout"] = 10
+    return told
 
 
 CACHE_KIB = 24_000
