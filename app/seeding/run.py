@@ -1,7 +1,8 @@
 """One Alembic run: which single move it makes, at which of its steps, and from which recorded state.
 
 A run that passes several seed revisions makes one move to the last. On the way up the last seed step
-makes it, when the schema is as far up as it gets; on the way down the first one does, for the same reason.
+makes it, when the schema is as far up as it gets; on the way down the first one does, for the same reason,
+and stops on its way where rows were kept.
 """
 
 import logging
