@@ -106,12 +106,20 @@ def edited(world: World, count: int) -> Iterator[Callable[[], None]]:
         edit(world)
 
 
-def edited_before_an_update(world: World, count: int) -> Iterator[Callable[[], None]]:
+def updated(world: World, change: Callable[[World], None]) -> Iterator[Callable[[], None]]:
     yield lambda: world.upgrade("seed_0001")
-    edit(world)
+    change(world)
     for policy in ("keep", "overwrite"):
         yield lambda policy=policy: world.upgrade("head", policy)
         yield lambda: world.downgrade("seed_0001")
+
+
+def edited_before_an_update(world: World, count: int) -> Iterator[Callable[[], None]]:
+    return updated(world, edit)
+
+
+def deleted(world: World, count: int) -> Iterator[Callable[[], None]]:
+    return updated(world, delete)
 
 
 def adopted(world: World, count: int) -> Iterator[Callable[[], None]]:
@@ -119,14 +127,6 @@ def adopted(world: World, count: int) -> Iterator[Callable[[], None]]:
     for policy in ("keep", "overwrite"):
         yield lambda policy=policy: world.upgrade("head", policy)
         yield world.downgrade
-
-
-def deleted(world: World, count: int) -> Iterator[Callable[[], None]]:
-    yield lambda: world.upgrade("seed_0001")
-    delete(world)
-    for policy in ("keep", "overwrite"):
-        yield lambda policy=policy: world.upgrade("head", policy)
-        yield lambda: world.downgrade("seed_0001")
 
 
 def refused(world: World, count: int) -> Iterator[Callable[[], None]]:

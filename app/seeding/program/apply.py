@@ -14,7 +14,6 @@ from app.seeding.program.parts import (
     entries,
     equal,
     given_back,
-    leads_somewhere,
     pre_image,
 )
 from app.seeding.program.remember import forget, remember
@@ -165,10 +164,7 @@ def _update(plan: Plan, table: StagedTable) -> Statement:
 
 
 def _give_back(plan: Plan, table: StagedTable) -> Iterator[Statement]:
-    """Rows that stay get back what the seed changed in them, where nobody changed it since.
-
-    A link to a row that is gone becomes NULL, or is left as it is where it must lead somewhere.
-    """
+    """Rows that stay get back what the seed changed in them, where nobody changed it since."""
     stage, live = table.deletes, table.live
     kinds = [("adopted", ["changed"])]
     if not plan.upgrade:
@@ -176,10 +172,7 @@ def _give_back(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     for name in table.columns:
         for outcome, kept in kinds:
             before = entries(table, stage.c.seed_id, kept, name)
-            own = pre_image(plan, table, name, before)
-            value: Any = own
-            if name in table.frozen.foreign_keys and table.frozen.columns[name].nullable:
-                value = sa.case((leads_somewhere(plan, table, name, own), own))
+            value, conditions = given_back(plan, table, name, pre_image(plan, table, name, before))
             yield Statement(
                 sa.update(live)
                 .values({name: value})
@@ -188,7 +181,7 @@ def _give_back(plan: Plan, table: StagedTable) -> Iterator[Statement]:
                     stage.c.outcome == outcome,
                     before.exists(),
                     equal(plan, table, name, stage.c["o_" + name]),
-                    *given_back(plan, table, name, own),
+                    *conditions,
                 )
             )
 

@@ -299,6 +299,7 @@ def _stays(plan: Plan, child: StagedTable, other: Any, reference: Reference) -> 
         back = child.deletes.alias("back")
         before = entries(child, back.c.seed_id, ["changed"], column)
         own = pre_image(plan, child, column, before)
+        _, conditions = given_back(plan, child, column, own)
         sets.append(
             sa.select(row_id)
             .join_from(back, row, row_id == back.c.live_id)
@@ -307,7 +308,7 @@ def _stays(plan: Plan, child: StagedTable, other: Any, reference: Reference) -> 
                 before.exists(),
                 plan.dialect.same(row.c[column], back.c["o_" + column]),
                 ~plan.dialect.same(own, row.c[column]),
-                *given_back(plan, child, column, own),
+                *conditions,
             )
         )
     return [other.c[child.frozen.id].not_in(ids) for ids in sets]

@@ -136,11 +136,19 @@ def leads_somewhere(plan: Plan, table: StagedTable, name: str, value: Any) -> Co
     return there
 
 
-def given_back(plan: Plan, table: StagedTable, name: str, own: Any) -> list[ColumnElement[bool]]:
-    """Conditions for a value that goes back to a row's owner: a link that must lead somewhere does."""
-    if name not in table.frozen.foreign_keys or table.frozen.columns[name].nullable:
-        return []
-    return [leads_somewhere(plan, table, name, own)]
+def given_back(
+    plan: Plan, table: StagedTable, name: str, own: ColumnElement[Any]
+) -> tuple[ColumnElement[Any], list[ColumnElement[bool]]]:
+    """What a column of a row gets that goes back to its owner, and on which conditions.
+
+    A link to a row that is gone becomes NULL, or is left as it is where it must lead somewhere.
+    """
+    if name not in table.frozen.foreign_keys:
+        return own, []
+    there = leads_somewhere(plan, table, name, own)
+    if table.frozen.columns[name].nullable:
+        return sa.case((there, own)), []
+    return own, [there]
 
 
 def equal(plan: Plan, table: StagedTable, name: str, value: Any) -> ColumnElement[bool]:

@@ -10,6 +10,7 @@ from app.seeding.ledger import seed_ledger
 from app.seeding.program.parts import (
     Plan,
     Statement,
+    adopted,
     adopted_as,
     analyzed,
     conflict,
@@ -215,11 +216,10 @@ def _match(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         )
     if not plan.may("met", table.name):
         return
-    known = entries(table, stage.c.seed_id, ["adopted"]).exists()
     yield Statement(
         into_ledger(
             table,
-            sa.select(stage).where(stage.c.outcome == "adopted", ~known),
+            sa.select(stage).where(stage.c.outcome == "adopted", ~adopted(table, stage)),
             seed_id=stage.c.seed_id,
             position=stage.c.position,
             outcome="adopted",
