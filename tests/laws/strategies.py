@@ -5,11 +5,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.laws.world import group_id, item_id, node_id
+from tests.laws.world import group_id, item_id, node_id, user_id
 
+USER_NAMES = ("u", "v")
 GROUP_NAMES = ("a", "b", "c")
 NODE_NAMES = ("x", "y", "z", "w")
 ITEM_NAMES = ("i", "j")
+OWNERS = [user_id(name) for name in (*USER_NAMES, "nobody")]
 TEXTS = st.sampled_from(["", "plain", "it's", 'a "b"\\c', "tab\tend", "two\r\nlines", "ünï ✓", "%s :p"])
 BODIES = st.none() | st.sampled_from(
     [{}, {"k": 1}, {"k": True}, {"k": [1, None, "a'b"]}, {"ü": {"b": 2, "a": 1.5}}]
@@ -21,7 +23,8 @@ def states(draw: Any, *, extra: bool) -> dict[str, dict[str, dict[str, Any]]]:
     """A seed state whose links are whole."""
     groups, nodes, items = {}, {}, {}
     for name in draw(st.lists(st.sampled_from(GROUP_NAMES), unique=True, min_size=1)):
-        groups[group_id(name)] = {"name": name, "size": draw(st.none() | st.integers(0, 2))}
+        size, owner = draw(st.none() | st.integers(0, 2)), draw(st.sampled_from([None, *OWNERS]))
+        groups[group_id(name)] = {"name": name, "size": size, "owner_id": owner}
     slots = draw(st.permutations(["s1", "s2", "s3", "s4", None, None, None, None]))
     names = sorted(row["name"] for row in groups.values())
     wanted = st.tuples(st.sampled_from(NODE_NAMES), st.sampled_from(names))
@@ -67,7 +70,7 @@ class Edit:
 EDITS = (
     "edit group", "rename group", "delete group", "add group", "edit node", "clear node", "hit node",
     "rename node", "delete node", "add node", "edit item", "delete item", "add item", "add note",
-    "swap slots",
+    "swap slots", "own group", "clear group",
 )  # fmt: skip
 
 
@@ -79,5 +82,10 @@ def _edits(kinds: Any, least: int, most: int) -> Any:
 edits = _edits(EDITS, 1, 6)
 """What users do while the seeds are there."""
 
-arrivals = _edits(("add group", "add group", "add node", "add node", "add item", "edit node"), 0, 8)
-"""What users had before the seeds came: rows that collide with them."""
+arrivals = _edits(
+    ("add user", "add group", "add group", "own group", "add node", "add node", "add item", "edit node"), 0, 8
+)
+"""What users had before the seeds came: rows that collide with them, and rows that seeds may point at."""
+
+signups = _edits(("add user",), 0, 3)
+"""Users who come, and do nothing."""

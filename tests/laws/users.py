@@ -7,8 +7,8 @@ from uuid import UUID, uuid5
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from tests.laws.strategies import GROUP_NAMES, ITEM_NAMES, NODE_NAMES, Edit
-from tests.laws.world import GROUPS, ITEMS, NODES, World
+from tests.laws.strategies import GROUP_NAMES, ITEM_NAMES, NODE_NAMES, USER_NAMES, Edit
+from tests.laws.world import GROUPS, ITEMS, NODES, USERS, World, user_id
 
 OWN = UUID("3a5e7f10-0000-4000-8000-000000000000")
 
@@ -32,6 +32,10 @@ def _apply(connection: sa.Connection, edit: Edit, number: int) -> None:
     id_ = ids[edit.row % len(ids)]
     if verb == "delete":
         connection.execute(sa.delete(table).where(table.c.id == id_))
+    elif verb == "own":
+        users = list(connection.scalars(sa.select(USERS.c.id).order_by(USERS.c.id)))
+        owner = users[edit.value % len(users)] if users else None
+        connection.execute(sa.update(table).where(table.c.id == id_).values(owner_id=owner))
     elif verb == "swap":
         _swap(connection, id_, ids[edit.value % len(ids)])
     else:
@@ -45,6 +49,8 @@ def _values(verb: str, what: str, edit: Edit) -> dict[str, Any]:
             return {"name": [*GROUP_NAMES, "mine"][edit.value % 4]}
         case "rename", _:
             return {"name": [*NODE_NAMES, "mine"][edit.value % 5]}
+        case "clear", "group":
+            return {"owner_id": None}
         case "clear", _:
             return {"parent_id": None, "slot": None, "body": sa.null()}
         case "hit", _:
@@ -68,7 +74,10 @@ def _add(connection: sa.Connection, what: str, edit: Edit, number: int) -> None:
     id_ = uuid5(OWN, f"{what} {number} {edit.row} {edit.value}")
     groups = list(connection.scalars(sa.select(GROUPS.c.id).order_by(GROUPS.c.id)))
     nodes = list(connection.scalars(sa.select(NODES.c.id).order_by(NODES.c.id)))
-    if what == "group":
+    if what == "user":
+        name = USER_NAMES[edit.row % 2]
+        connection.execute(sa.insert(USERS).values(id=UUID(user_id(name)), name=name))
+    elif what == "group":
         name = GROUP_NAMES[edit.row % 3]
         size = edit.value % 3 or None
         connection.execute(sa.insert(GROUPS).values(id=id_, name=name, size=size))

@@ -1,8 +1,9 @@
 """A small application for the laws: its tables, its history written without autogenerate, and its users.
 
-Three seeded tables (two of them one seed set): `groups`; `nodes` with a parent among themselves, a group, and
-a unique second column; `items`, which cascade with their node. And `notes`, an operator's table that no model
-knows, which points at nodes.
+Three seeded tables (two of them one seed set): `groups` with an owner who may be missing; `nodes` with a
+parent among themselves, a group, and a unique second column; `items`, which cascade with their node. And two
+that nobody seeds: `users`, who own groups, and `notes`, an operator's table that no model knows, which points
+at nodes.
 """
 
 import shutil
@@ -27,12 +28,19 @@ from tests.support.databases import Database
 METADATA = sa.MetaData()
 JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 
+USERS = sa.Table(
+    "users",
+    METADATA,
+    sa.Column("id", sa.Uuid(), primary_key=True),
+    sa.Column("name", sa.String(50), nullable=False),
+)
 GROUPS = sa.Table(
     "groups",
     METADATA,
     sa.Column("id", sa.Uuid(), primary_key=True),
     sa.Column("name", sa.String(50), nullable=False, unique=True),
     sa.Column("size", sa.Integer()),
+    sa.Column("owner_id", sa.ForeignKey("users.id", ondelete="SET NULL")),
     sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
 )
 NODES = sa.Table(
@@ -88,7 +96,7 @@ def upgrade():
         op.execute(statement)
 def downgrade():
     op.execute("DROP TABLE IF EXISTS notes")
-    for name in ("items", "nodes", "groups"):
+    for name in ("items", "nodes", "groups", "users"):
         op.drop_table(name)
 """
 
@@ -126,7 +134,7 @@ State = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 def without_extra(dialect: Any) -> Iterator[str]:
     """The tables as the first schema revision makes them: without the column that the second adds."""
-    for table in (GROUPS, NODES, ITEMS):
+    for table in (USERS, GROUPS, NODES, ITEMS):
         ddl = str(sa.schema.CreateTable(table).compile(dialect=dialect))
         yield ddl.replace("\textra TEXT, \n", "")
     uuid = "UUID" if dialect.name == "postgresql" else "CHAR(32)"
@@ -145,10 +153,15 @@ def catalog() -> SeedCatalog:
 
     return SeedCatalog(
         [
-            one("groups", SeedTable(GROUPS, ("name",))),
+            one("groups", SeedTable(GROUPS, ("name",), missing_as_null=("owner_id",))),
             one("nodes", SeedTable(NODES, ("name", "group_id")), SeedTable(ITEMS, ("node_id", "name"))),
         ]
     )
+
+
+def user_id(name: str) -> str:
+    """The id of a user: nobody seeds users, but seeds may name them."""
+    return seed_id("users", name)
 
 
 def group_id(name: str) -> str:

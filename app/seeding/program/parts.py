@@ -152,11 +152,17 @@ def given_back(
 
 
 def equal(plan: Plan, table: StagedTable, name: str, value: Any) -> ColumnElement[bool]:
-    """Whether the live column holds a staged value; an optional link that was cut counts as unchanged."""
+    """Whether the live column holds a staged value; an empty optional link does for a row that is not there.
+
+    Where the row is there, an empty link is somebody's: the seed would have filled it.
+    """
     column = table.live.c[name]
     same = plan.dialect.equal(table.frozen.columns[name].type, column, value)
     key = table.frozen.foreign_keys.get(name)
-    return sa.or_(same, column.is_(None)) if key and key.optional else same
+    if key is None or not key.optional:
+        return same
+    there = sa.exists().where(plan.parents[key.table].c[key.column] == value)
+    return sa.or_(same, sa.and_(column.is_(None), ~there))
 
 
 def analyzed(plan: Plan, table: StagedTable, *kinds: str) -> Iterator[Statement]:

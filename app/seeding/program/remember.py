@@ -60,7 +60,9 @@ def _remember_update(plan: Plan, table: StagedTable, name: str) -> Iterator[Stat
     )
     already = equal(plan, table, name, stage.c["n_" + name])
     if plan.upgrade and plan.may("touched", table.name):
-        yield Statement(_column_entry(plan, table, rows.where(already), stage, name, position, "same"))
+        # Links from nowhere to nowhere were left empty by the seed itself, and nobody came before it.
+        met = rows.where(already, ~equal(plan, table, name, stage.c["o_" + name]))
+        yield Statement(_column_entry(plan, table, met, stage, name, position, "same"))
     if not plan.may("known", table.name):
         return
     fresh = ~entries(table, stage.c.seed_id, ["changed"], name).exists()
