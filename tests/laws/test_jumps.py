@@ -1,0 +1,189 @@
+"""A way down in one jump ends as one in steps, also past the deletion of a row and its return.
+
+To a jump past both revisions the row was there all the time. What people did meanwhile is known to the
+ledger alone.
+"""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+
+from tests.laws.test_optional_links import NOTHING, add_users, edit, own_group, owner, state
+from tests.laws.world import GROUPS, Make, World, user_id
+
+FORGOTTEN = pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="the merge does not remember what befell a row whose deletion and return it jumps past",
+)
+
+
+class NotReadyError(Exception):
+    """A scene is not what its test is about; no expected failure takes it for its own."""
+
+
+def expect(what: Any, wanted: Any) -> None:
+    """Be sure of a scene before the question is asked."""
+    if what != wanted:
+        raise NotReadyError(f"{what!r} instead of {wanted!r}")
+
+
+def begin(make: Make, *states: Any) -> World:
+    """A world at seed_base, with a user."""
+    world = make((list(states), 99, [False] * len(states)))
+    world.install_schema()
+    add_users(world, "u")
+    return world
+
+
+def sizes(world: World) -> list[int | None]:
+    """The size of the group, if it is there."""
+    return [row[0] for row in world.database.rows("SELECT size FROM groups")]
+
+
+def down(world: World, way: str, target: int, policy: str = "abort") -> None:
+    """Down from the head, in one jump or a revision at a time."""
+    stops = [target] if way == "jump" else range(len(world.states) - 1, target - 1, -1)
+    for stop in stops:
+        world.downgrade(world.revision(stop), policy)
+
+
+def delete(world: World) -> None:
+    with world.user() as connection:
+        connection.execute(sa.delete(GROUPS))
+
+
+WAYS = pytest.mark.parametrize("way", ["steps", pytest.param("jump", marks=FORGOTTEN)])
+
+
+# -- a row that is deleted and comes back ----------------------------------------------------------
+
+
+@WAYS
+def test_a_value_that_a_delete_overwrote_comes_back(make: Make, way: str) -> None:
+    world = begin(make, state(), NOTHING, state())
+    world.upgrade("seed_0001")
+    edit(world, size=9)
+    world.upgrade("seed_0002", "overwrite")
+    expect(sizes(world), [])
+    world.upgrade()
+    expect(sizes(world), [1])
+    down(world, way, 1)
+    assert sizes(world) == [9]
+
+
+@WAYS
+def test_a_value_comes_back_in_a_column_that_the_return_did_not_change(make: Make, way: str) -> None:
+    world = begin(make, state(), NOTHING, state(size=2))
+    world.upgrade("seed_0001")
+    edit(world, owner_id=UUID(user_id("u")))
+    world.upgrade("seed_0002", "overwrite")
+    world.upgrade()
+    expect((sizes(world), owner(world)), ([2], None))
+    down(world, way, 1)
+    assert (sizes(world), owner(world)) == ([1], "u")
+
+
+@WAYS
+def test_a_value_comes_back_in_a_column_that_no_seed_sets(make: Make, way: str) -> None:
+    world = begin(make, state(), NOTHING, state(size=2))
+    world.database.execute("ALTER TABLE groups ADD COLUMN room VARCHAR(9)")
+    world.upgrade("seed_0001")
+    world.database.execute("UPDATE groups SET room = 'B12'")
+    world.upgrade("seed_0002", "overwrite")
+    world.upgrade()
+    room = "SELECT room FROM groups"
+    expect(world.database.scalar(room), None)
+    down(world, way, 1)
+    assert world.database.scalar(room) == "B12"
+
+
+@WAYS
+def test_a_value_that_an_update_overwrote_comes_back(make: Make, way: str) -> None:
+    world = begin(make, state(), state(size=2), NOTHING, state())
+    world.upgrade("seed_0001")
+    edit(world, size=9)
+    world.upgrade("seed_0002", "overwrite")
+    expect(sizes(world), [2])
+    world.upgrade("seed_0003")
+    world.upgrade()
+    down(world, way, 1)
+    assert sizes(world) == [9]
+
+
+@WAYS
+def test_a_value_that_an_update_kept_comes_back(make: Make, way: str) -> None:
+    world = begin(make, state(), state(size=2), NOTHING, state())
+    world.upgrade("seed_0001")
+    edit(world, size=9)
+    world.upgrade("seed_0002", "keep")
+    expect(sizes(world), [9])
+    world.upgrade("seed_0003", "overwrite")
+    world.upgrade()
+    expect(sizes(world), [1])
+    down(world, way, 1)
+    assert sizes(world) == [9]
+
+
+@WAYS
+def test_a_group_that_a_user_deleted_stays_deleted(make: Make, way: str) -> None:
+    world = begin(make, state(), NOTHING, state())
+    world.upgrade("seed_0001")
+    delete(world)
+    world.upgrade("seed_0002")
+    world.upgrade()
+    expect(sizes(world), [1])
+    down(world, way, 1)
+    assert sizes(world) == []
+
+
+@WAYS
+def test_a_group_that_a_user_deleted_and_a_revision_brought_back_goes_again(make: Make, way: str) -> None:
+    world = begin(make, state(), state(size=2), NOTHING, state())
+    world.upgrade("seed_0001")
+    delete(world)
+    world.upgrade("seed_0002", "overwrite")
+    expect(sizes(world), [2])
+    world.upgrade("seed_0003")
+    world.upgrade()
+    down(world, way, 1)
+    assert sizes(world) == []
+
+
+# -- a row that was somebody's before --------------------------------------------------------------
+
+
+def taken_again(make: Make, first: str, *between: Any) -> World:
+    """Somebody's group came under the seed, went back to its owner, was changed, and is the seed's again."""
+    world = begin(make, state(size=2), *between, state(size=2))
+    own_group(world)
+    world.upgrade("seed_0001", first)
+    expect(sizes(world), [2] if first == "overwrite" else [1])
+    world.upgrade("seed_0002", first)
+    expect(sizes(world), [1])
+    edit(world, size=7)
+    world.upgrade("head", "overwrite")
+    expect(sizes(world), [2])
+    return world
+
+
+@WAYS
+@pytest.mark.parametrize("first", ["keep", "overwrite"])
+def test_a_group_that_is_taken_again_gets_back_what_its_owner_wrote_meanwhile(
+    make: Make, first: str, way: str
+) -> None:
+    world = taken_again(make, first, NOTHING)
+    down(world, way, 1, "keep")
+    assert sizes(world) == [7]
+
+
+@pytest.mark.parametrize("way", ["steps", "jump"])
+@pytest.mark.parametrize("first", ["keep", "overwrite"])
+def test_a_group_that_is_taken_again_goes_back_to_its_owner_at_the_bottom(
+    make: Make, first: str, way: str
+) -> None:
+    world = taken_again(make, first, NOTHING)
+    down(world, way, 0, "keep")
+    assert sizes(world) == [7]
