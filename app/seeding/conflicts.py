@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from app.seeding.errors import FAULT_LIMIT, SeedError
 from app.seeding.program import Plan, conflicts, pointing_rows
+from app.seeding.quoting import quoted, shown
 from app.seeding.rownames import RowNames
 
 NAMED = 3
@@ -17,9 +18,9 @@ NAMED = 3
 
 @dataclass(frozen=True)
 class Conflict:
-    """One disagreement. `row` names the seed row by its natural key; values are the database's text.
+    """One disagreement. `row` is the seed row's name, ready to be shown; values are the database's text.
 
-    `pointing` are the primary keys of the first rows that point at it.
+    `pointing` are the primary keys of the first rows that point at it, ready to be shown.
     """
 
     kind: str
@@ -31,27 +32,25 @@ class Conflict:
     pointing: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        wanted, found = _quote(self.wanted), _quote(self.found)
-        where = f"{self.table} {self.row}"
+        wanted, found = quoted(self.wanted), quoted(self.found)
+        where, column = f"{shown(self.table)} {self.row}", shown(self.column)
         match self.kind:
             case "exists":
                 return (
-                    f"exists: {where} is there already with another {self.column}:"
+                    f"exists: {where} is there already with another {column}:"
                     f" the seed wants {wanted}, found {found}"
                 )
             case "edited":
                 return (
-                    f"edited: {where}: {self.column} was changed to {found}, the seed wants to set it"
-                    f" to {wanted}"
+                    f"edited: {where}: {column} was changed to {found}, the seed wants to set it to {wanted}"
                 )
             case "edited row":
                 return (
-                    f"edited: {where} would be deleted, but its {self.column} was changed from"
-                    f" {wanted} to {found}"
+                    f"edited: {where} would be deleted, but its {column} was changed from {wanted} to {found}"
                 )
             case "edited before":
                 return (
-                    f"edited: {where} would be deleted, but somebody had set its {self.column} to"
+                    f"edited: {where} would be deleted, but somebody had set its {column} to"
                     f" {found} before the seed did"
                 )
             case "deleted":
@@ -62,9 +61,10 @@ class Conflict:
                 verb = "points" if count == 1 else "point"
                 named = ", ".join([*self.pointing, *(["…"] if count > len(self.pointing) else [])])
                 ids = f" (id {named})" if self.pointing else ""
-                return f"referenced: {where} would be deleted, but {rows} of {self.wanted} {verb} at it{ids}"
+                key = shown(self.wanted)
+                return f"referenced: {where} would be deleted, but {rows} of {key} {verb} at it{ids}"
             case _:
-                return f"unlinked: {where}: {self.column} leads to a row that is gone (id {self.wanted})"
+                return f"unlinked: {where}: {column} leads to a row that is gone (id {shown(self.wanted)})"
 
 
 class ConflictError(SeedError):
@@ -123,11 +123,4 @@ def _pointing(connection: Connection, plan: Plan, conflict: Any) -> tuple[str, .
     if table is None or key is None or not key.identity:
         return ()
     rows = connection.execute(pointing_rows(plan, table, key, conflict.seed_id).limit(NAMED))
-    return tuple("/".join(map(str, row)) for row in rows)
-
-
-def _quote(value: str | None) -> str:
-    if value is None:
-        return "NULL"
-    shown = value if len(value) <= 60 else value[:57] + "…"
-    return repr(shown)
+    return tuple("/".join(shown(part, apart="/" if len(row) > 1 else "") for part in row) for row in rows)

@@ -2,12 +2,17 @@
 
 from alembic.util import CommandError
 
+from app.seeding.quoting import defused
+
 FAULT_LIMIT = 25
 """How many faults or conflicts a report lists; the total is always given."""
 
 
 class SeedError(CommandError):
     """The base: Alembic reports a CommandError as a message, and nothing has been written."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(defused(message))
 
 
 class SetupError(SeedError):

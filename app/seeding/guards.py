@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
 
 from app.seeding.ledger import seed_state
+from app.seeding.quoting import one_line
 from app.seeding.rail import SEED_BASE
 
 guard_table = sa.Table(
@@ -23,7 +24,7 @@ guard_table = sa.Table(
 
 def stop_if_any(context: MigrationContext, what: str, count: sa.Select[Any]) -> None:
     """Write a guard, after a comment that says what it looks for."""
-    context.impl.static_output(f"-- stops here if there are {what}")
+    context.impl.static_output(f"-- stops here if there are {one_line(what)}")
     rows = sa.select(sa.literal(what), count.scalar_subquery())
     context.execute(sa.insert(guard_table).from_select(["what", "n"], rows))
 

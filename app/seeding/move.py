@@ -26,6 +26,7 @@ from app.seeding.loads import BulkLoader, ScriptLoader, rows_missed
 from app.seeding.options import Policy
 from app.seeding.program import Plan, Statement
 from app.seeding.progress import Progress
+from app.seeding.quoting import one_line, said
 from app.seeding.rail import SEED_BASE, Rail
 from app.seeding.rownames import RowNames
 from app.seeding.stage import Loader, StagedTable, load_changes, staged_table
@@ -113,7 +114,8 @@ class _Runner:
                 f"This moves {', '.join(sorted(self.move.sets))} from {self.move.source}"
                 f" to {self.move.target}.",
             )
-            self.context.impl.static_output("\n".join(f"-- {line}" for line in lines))
+            # A name with a line break in it would end the comment.
+            self.context.impl.static_output("\n".join(f"-- {one_line(line)}" for line in lines))
         for statement in self.dialect.lock_tables(live.lockable):
             self.context.execute(statement)
         self._create(program.conflicts)
@@ -321,9 +323,8 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        reason = str(error.orig).strip().splitlines()[0]
         raise SeedError(
-            f"the database refused the seed: {reason}; nothing was written\n"
+            f"the database refused the seed: {said(error.orig)}; nothing was written\n"
             "  a constraint of the tables forbids a row that the seed asks for: look for a live row"
             " that takes the same unique value, or correct the document and its revision"
         ) from None

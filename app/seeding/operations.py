@@ -15,6 +15,7 @@ from alembic.operations.ops import OpContainer, UpgradeOps
 from app.seeding.changefile import write
 from app.seeding.changes import Change, State
 from app.seeding.ledger import LEDGER_VERSION
+from app.seeding.quoting import shown
 from app.seeding.run import SeedRun, create_ledger, drop_ledger
 from app.seeding.tables import FrozenTable
 
@@ -132,16 +133,21 @@ class PendingSeedsOp(MigrateOperation):
             counts = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in sorted(kinds.items()))
             named = ", ".join(sorted(map(self._name, changes))[:LISTED])
             more = f", … and {len(changes) - LISTED} more" if len(changes) > LISTED else ""
-            lines.append(f"{table}: {counts} ({named}{more})")
+            lines.append(f"{shown(table)}: {counts} ({named}{more})")
         return lines
 
     def _name(self, change: Change) -> str:
         row = self.before.get(change.table, {}).get(change.id) or change.new or {}
         table = self.tables.get(change.table)
         keys = [key for key in table.key if key not in table.foreign_keys] if table else []
-        name = " ".join(str(row[key]) for key in keys if key in row) or change.id
-        name = name if len(name) <= 60 else name[:57] + "…"
-        columns = f" {'/'.join(change.new)}" if change.kind in ("update", "return") and change.new else ""
+        # Quoted where a space would make two of one, or where it is long: the list is to be skimmed.
+        parts = [shown(row[key], apart=" ", limit=60) for key in keys if key in row]
+        name = " ".join(parts) or change.id
+        columns = (
+            f" {'/'.join(map(shown, change.new))}"
+            if change.kind in ("update", "return") and change.new
+            else ""
+        )
         return f"{change.kind} {name}{columns}"
 
 

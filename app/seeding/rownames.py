@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from app.seeding.changes import Row
 from app.seeding.identity import canonical_json
 from app.seeding.lines import Lone
+from app.seeding.quoting import shown
 from app.seeding.rail import SEED_BASE, Rail
 from app.seeding.tables import FrozenTable
 
@@ -31,7 +32,7 @@ class RowNames:
 
     def __call__(self, table: str, id_: str) -> str:
         """A learnt row's natural key in parentheses, or its id where no document knows it."""
-        return f"({', '.join(self._key(table, id_))})"
+        return f"({', '.join(map(shown, self._key(table, id_)))})"
 
     def _find(self, wanted: set[Key]) -> dict[Key, Row]:
         found: dict[Key, Row] = {}
