@@ -1,6 +1,7 @@
 """Alembic for this application: what env.py needs of it, and the two commands as functions."""
 
 import gc
+import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -34,10 +35,28 @@ _OPTIONS, _QUIET = "seed_options", "quiet"
 def seed(*, quiet: bool = False, **options: str | None) -> tuple[str, ...]:
     """`alembic upgrade head`; returns the revisions that the database is at then.
 
-    `options` are those of `-x`, by name; None leaves the setting's.
+    `options` are those of `-x`, by name; None leaves the setting's. Unless the run is quiet, it is said where
+    people changed rows that were seeded before.
     """
-    command.upgrade(alembic_config(options, quiet=quiet), "head")
+    config = alembic_config(options, quiet=quiet)
+    before = () if quiet else applied_revisions()
+    command.upgrade(config, "head")
+    if before:
+        _say_drift(config)
     return applied_revisions()
+
+
+def _say_drift(config: Config) -> None:
+    # Not of the engine that migrates: nobody has to wait for a comparison.
+    from app.seeding import drift
+
+    engine = new_engine()
+    try:
+        with connected(engine) as connection:
+            rail = Rail(ScriptDirectory.from_config(config))
+            drift.report(lambda: drift.differences(connection, rail, quiet=False), logging.INFO)
+    finally:
+        engine.dispose()
 
 
 def rollback_seed(*, quiet: bool = False, **options: str | None) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from alembic.operations import MigrateOperation
 from alembic.operations.ops import DowngradeOps, MigrationScript, UpgradeOps
 from alembic.runtime.migration import MigrationContext
 from alembic.util import PriorityDispatchResult
+from sqlalchemy.engine import Connection
 
 from app.seeding.changefile import Header, encode, sha256
 from app.seeding.changes import Change, diff
@@ -22,6 +23,7 @@ from app.seeding.operations import (
     schema_ops,
 )
 from app.seeding.options import Removed
+from app.seeding.rail import Rail
 from app.seeding.run import SeedRun
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,8 @@ def compare_seeds(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityD
     if run.rail.exists:
         rail = run.rail
         rail.verify(rail.revisions)
+        if _is_check(context.migration_context):
+            _say_drift(context.connection, rail)
         before, released = rail.fold(rail.head)
         changes = list(diff(before, read_rows(run.catalog), released))
         if run.options.removed is Removed.RELEASE:
@@ -46,6 +50,14 @@ def compare_seeds(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityD
             # Alembic's own type wants one of its classes; any MigrateOperation does.
             upgrade_ops.ops.append(cast(Any, pending))
     return PriorityDispatchResult.CONTINUE
+
+
+def _say_drift(connection: Connection | None, rail: Rail) -> None:
+    """People's edits are no reason to fail a check; that they are there is worth a warning."""
+    if connection is not None:
+        from app.seeding import drift
+
+        drift.report(lambda: drift.differences(connection, rail), logging.WARNING)
 
 
 def process_revision_directives(
@@ -65,8 +77,8 @@ def process_revision_directives(
     upgrade = cast(UpgradeOps, script.upgrade_ops)
     schema, pending = schema_ops(upgrade), _pending(upgrade)
     if arguments["autogenerate"] and not schema and not pending:
-        # `alembic check` gives no message, and needs a script to look at.
-        if arguments["message"] is not None or _is_revision_command(context):
+        # `alembic check` needs a script to look at.
+        if not _is_check(context):
             log.info("no schema changes and no seed changes: no revision written")
             directives.clear()
         return
@@ -85,9 +97,13 @@ def process_revision_directives(
     directives[:] = scripts
 
 
-def _is_revision_command(context: MigrationContext) -> bool:
+def _is_check(context: MigrationContext) -> bool:
+    """Whether the command is `alembic check`: it autogenerates, and has no message to give."""
+    command = context.opts.get("revision_context")
     options = context.config.cmd_opts if context.config else None
-    return bool(getattr(options, "autogenerate", False))
+    if command is None or getattr(options, "autogenerate", False):
+        return False
+    return bool(command.command_args["autogenerate"]) and command.command_args["message"] is None
 
 
 def _pending(upgrade: UpgradeOps) -> PendingSeedsOp | None:

@@ -6,16 +6,22 @@ walks live rows one by one.
 
 from app.seeding.program.apply import apply
 from app.seeding.program.check import check, pointing_rows
+from app.seeding.program.differ import ADOPTED, DELETED, EDITED, KEPT, differing_rows
 from app.seeding.program.parts import Plan, Statement, conflicts
 from app.seeding.program.record import record
 from app.seeding.program.resolve import resolve
 
 __all__ = [
+    "ADOPTED",
+    "DELETED",
+    "EDITED",
+    "KEPT",
     "Plan",
     "Statement",
     "apply",
     "check",
     "conflicts",
+    "differing_rows",
     "pointing_rows",
     "record",
     "resolve",
