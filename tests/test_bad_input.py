@@ -78,7 +78,10 @@ CASES: dict[str, Case] = {
         "[3].artifacts[0].kind: should be one of 'output', 'archive', 'run_script', 'postprocessing_script':"
         " found 5",
     ),
-    "unknown key": (elements(lambda all_: all_[1].update(case_name="x")), "[1].case_name: unknown key"),
+    "unknown key": (
+        elements(lambda all_: all_[1].update(case_name="x")),
+        "[1].case_name: unknown key; did you mean 'caseName'?",
+    ),
     "odd key": (elements(lambda all_: all_[1].update({"a\u202e b": 1})), '[1]["a\\u202e b"]: unknown key'),
     "missing key": (elements(lambda all_: all_[1].pop("status")), "[1].status: required key is missing"),
     "unknown enum value": (
@@ -88,11 +91,11 @@ CASES: dict[str, Case] = {
     ),
     "duplicate natural key": (
         elements(lambda all_: all_.append(all_[0])),
-        "[98]: duplicate natural key (caseName, machineId, simulationStartDate): the same as [0] on line 2",
+        "[98]: duplicate natural key (caseName, machine.name, simulationStartDate): the same as [0] on",
     ),
     "the same instant": (
         elements(lambda all_: all_.append({**all_[0], "simulationStartDate": "0001-01-01T05:00:00+05:00"})),
-        "[98]: duplicate natural key (caseName, machineId, simulationStartDate): the same as [0] on line 2",
+        "[98]: duplicate natural key (caseName, machine.name, simulationStartDate): the same as [0] on",
     ),
     "duplicate JSON key": (
         text('"esgfSourceId": "E3SM-1-0",', '"esgfSourceId": 1,\n"esgfSourceId": 2,'),
@@ -223,7 +226,7 @@ def test_every_fault_of_both_documents_is_in_one_report_on_each_database(project
     outcome = project.alembic_fails("check")
     assert all(told(outcome, CASES[name][1]) for name in names if name != "duplicate natural key")
     assert told(outcome, '[0].gpu: should be true or false: found "yes"')
-    assert told(outcome, "duplicate natural key (caseName, machineId, simulationStartDate)")
+    assert told(outcome, "duplicate natural key (caseName, machine.name, simulationStartDate)")
     assert f"faults in {MACHINES}, {SIMULATIONS}; nothing was written" in outcome.err
     assert project.versions() == files
     assert project.database.content(ledger=True, volatile=True) == before

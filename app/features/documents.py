@@ -6,8 +6,10 @@ from enum import Enum
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
+
+from app.seeding import name_problem
 
 _TIMESTAMP = re.compile(
     r"\d{4}-\d{2}-\d{2}T(\d{2}):\d{2}(?::\d{2}(?:[.,](\d+))?)?(?:Z|[+-](\d{2})(?::?(\d{2}))?)", re.ASCII
@@ -54,6 +56,13 @@ def _uuid(value: Any) -> UUID:
     return UUID(value)
 
 
+def _name(value: str) -> str:
+    problem = name_problem(value)
+    if problem:
+        raise ValueError(problem)
+    return value
+
+
 def by_value(kind: type[Enum]) -> BeforeValidator:
     """The validator of a field that takes one of an enum's values."""
     members = {member.value: member for member in kind}
@@ -70,7 +79,8 @@ Timestamp = Annotated[datetime, BeforeValidator(_timestamp)]
 """ISO 8601 with an offset, to the microsecond; becomes UTC."""
 
 Identifier = Annotated[UUID, BeforeValidator(_uuid)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_name)]
+"""What somebody reads and looks for: one line that shows all that is in it."""
 Line = Annotated[str, StringConstraints(max_length=255)]
 Locator = Annotated[str, StringConstraints(max_length=2048)]
 RequiredLocator = Annotated[str, StringConstraints(min_length=1, max_length=2048)]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from app.seeding.rail import SEED_BASE, Rail
     from app.seeding.sets import SeedCatalog, SeedRow, SeedSet
     from app.seeding.tables import SeedTable
+    from app.seeding.texts import name_problem
     from app.seeding.types import canonical_timestamp
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "canonical_timestamp",
     "configure_options",
     "lock",
+    "name_problem",
     "seed_id",
 ]
 
@@ -77,6 +79,7 @@ _HOMES = {
     "canonical_timestamp": "types",
     "configure_options": "plugin",
     "lock": "plugin",
+    "name_problem": "texts",
     "seed_id": "identity",
 }
 

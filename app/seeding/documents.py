@@ -8,12 +8,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.seeding.errors import SetupError
-from app.seeding.faults import DocumentError, Fault, explain
+from app.seeding.faults import DocumentError, Fault, explain, show_value
 from app.seeding.identity import seed_id_of
 from app.seeding.integrity import Lost, Placed, Rows, check_links, check_unique
 from app.seeding.sets import SeedCatalog, SeedRow, SeedSet
 from app.seeding.sources import Problem, Source, parse
 from app.seeding.tables import FrozenTable, row_key
+from app.seeding.texts import name_problem
 
 KEY_BYTES_LIMIT = 2_600
 """A natural key is indexed; PostgreSQL refuses index entries beyond about 2,700 bytes."""
@@ -80,13 +81,15 @@ def _read_element(
         model = one.schema.model_validate(element)
     except ValidationError as error:
         explained = (
-            explain(problem, element, index)
+            explain(problem, element, index, one.schema)
             for problem in error.errors(include_url=False)
             if problem["type"] != "string_unicode"
         )
         # What no database stores is no valid text or number either: it is told once.
         told = {path for path, _ in problems}
         problems += [problem for problem in dict.fromkeys(explained) if problem[0] not in told]
+    told = {path for path, _ in problems}
+    problems += [problem for problem in source.unreadable(index) if problem[0] not in told]
     if problems:
         return [], problems
     return _canonical_rows(one.flatten(model), index, tables, source)
@@ -104,7 +107,7 @@ def _canonical_rows(
         id_ = "" if bad else seed_id_of(table.name, key)
         one = Placed(table, id_, values, source, (index, *row.path), row.paths)
         if not bad:
-            bad = _too_large(table, key)
+            bad = _unreadable_names(table, key) or _too_large(table, key)
             placed.append(one)
         problems += [(one.place(column), message) for column, message in bad]
     return placed, problems
@@ -136,6 +139,18 @@ def _canonical_values(table: FrozenTable, row: SeedRow) -> tuple[dict[str, Any],
         except ValueError as error:
             bad.append((name, str(error)))
     return values, bad
+
+
+def _unreadable_names(table: FrozenTable, key: Sequence[Any]) -> list[tuple[str, str]]:
+    """The columns of a natural key that people could not read, or would take for another, and why."""
+    bad: list[tuple[str, str]] = []
+    for name, part in zip(table.key, key, strict=True):
+        # The quick look comes first: nearly every name passes it.
+        if isinstance(part, str) and not (part.isprintable() and part == part.strip()):
+            problem = name_problem(part)
+            if problem:
+                bad.append((name, f"{problem}: found {show_value(part)}"))
+    return bad
 
 
 def _too_large(table: FrozenTable, key: Sequence[Any]) -> list[tuple[str, str]]:

@@ -173,7 +173,7 @@ class _Comparison:
             references={},
             unseeded=live.unseeded,
             uniques={},
-            parents={},
+            parents=program.parents_of(tables),
             upgrade=False,
             from_nothing=False,
             target=0,

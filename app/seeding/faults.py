@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from pydantic import BaseModel
+
 from app.seeding.errors import FAULT_LIMIT, SeedError
+from app.seeding.quoting import escaped, harmless
+from app.seeding.suggest import nearest_key
 
 Path = tuple[str | int, ...]
 """Where a value stands in a document: keys and indexes from the root."""
 
 _SHOWN = 80
 _SPACE = re.compile(r"[ \t\n\r]*")
+_UNFINISHED = re.compile(r"(?<!\\)((?:\\\\)*)\\(?:u[0-9a-f]{0,3})?\Z")
+"""The beginning of an escape that a cut has left, behind escaped backslashes."""
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NESTING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', re.DOTALL)
 # Numbers stay text: locating a value must not fail on one that is out of range.
@@ -78,7 +84,7 @@ class Fault:
     def __str__(self) -> str:
         at = f":{self.line}" if self.line else ""
         where = f" {show_path(self.path)}:" if self.path else ""
-        return f"{self.file}{at}:{where} {self.message}{self._twin()}"
+        return f"{self.file}{at}:{where} {escaped(self.message)}{self._twin()}"
 
     def _twin(self) -> str:
         if self.twin is None or not isinstance(self.text, Text):
@@ -109,15 +115,17 @@ def show_value(value: Any, *, whole: bool = False) -> str:
     cut = value[: 4 * _SHOWN] if isinstance(value, str) else value
     shown, limit = json.dumps(cut, ensure_ascii=False), _SHOWN * (4 if whole else 1)
     if len(shown) > limit:
-        shown = shown[: limit - 1] + "…"
+        shown = _UNFINISHED.sub(r"\1", shown[: limit - 1]) + "…"
     # A value must not move the cursor of the terminal that shows it, or end a line of a log.
-    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in shown)
+    return "".join(one if harmless(one) else json.dumps(one)[1:-1] for one in shown)
 
 
-def explain(problem: Any, element: Any, index: int) -> tuple[Path, str]:
+def explain(
+    problem: Any, element: Any, index: int, schema: type[BaseModel] | None = None
+) -> tuple[Path, str]:
     """An error of pydantic as a path and a sentence for somebody who has never seen pydantic.
 
-    `element` is what was validated, and `index` its place in the document.
+    `element` is what was validated by `schema`, and `index` its place in the document.
     """
     kind, value, limits = problem["type"], problem["input"], problem.get("ctx", {})
     path = (index, *_real(problem["loc"], element))
@@ -126,7 +134,8 @@ def explain(problem: Any, element: Any, index: int) -> tuple[Path, str]:
         case "missing":
             return (*path, problem["loc"][-1]), "required key is missing"
         case "extra_forbidden":
-            return path, "unknown key"
+            near = nearest_key(schema, problem["loc"]) if schema else None
+            return path, f"unknown key; did you mean {near!r}?" if near else "unknown key"
         case "value_error":
             return path, f"{limits['error']}{found}"
         case "string_too_long":

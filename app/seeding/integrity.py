@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from app.seeding.faults import Fault, Path, show_value
+from app.seeding.faults import Fault, Path, show_path, show_value
 from app.seeding.sources import ABSENT, Problem, Source
 from app.seeding.tables import FrozenTable
 
@@ -23,8 +23,24 @@ class Placed(NamedTuple):
     paths: Any
 
     def place(self, column: str) -> Path:
-        """Where a column's value stands in the document."""
-        return (*self.path, *self.paths.get(column, (_camel(column),)))
+        """Where a column's value stands in the document, or would stand."""
+        return (*self.path, *self._inside(column))
+
+    def _inside(self, column: str) -> Path:
+        declared: Path | None = self.paths.get(column)
+        if declared is not None:
+            return declared
+        written = self.source.value((*self.path, column)) is not ABSENT
+        return (column if written else _camel(column),)
+
+    def key_shown(self) -> str:
+        """The natural key as the document spells it; a link to what the row stands in is not written."""
+        columns = [
+            name
+            for name in self.table.key
+            if name not in self.table.foreign_keys or self.source.value(self.place(name)) is not ABSENT
+        ]
+        return ", ".join(show_path(self._inside(name)) for name in columns or self.table.key)
 
 
 @dataclass
@@ -63,8 +79,7 @@ def check_unique(placed: Iterable[Placed], rows: Rows) -> Iterator[Fault]:
         if element in repeated and before.path[0] != row.path[0]:
             continue
         repeated.add(element)
-        names = ", ".join(_camel(name) for name in row.table.key)
-        yield row.source.fault(row.path, f"duplicate natural key ({names})", before.path)
+        yield row.source.fault(row.path, f"duplicate natural key ({row.key_shown()})", before.path)
 
 
 def check_links(placed: list[Placed], rows: Rows, lost: dict[str, Lost]) -> Iterator[Fault]:

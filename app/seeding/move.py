@@ -216,11 +216,7 @@ class _Runner:
             references=live.references,
             unseeded=live.unseeded,
             uniques=live.uniques,
-            parents={
-                key.table: sa.Table(key.table, sa.MetaData(), sa.Column(key.column, sa.Uuid()))
-                for table in staged
-                for key in table.frozen.foreign_keys.values()
-            },
+            parents=program.parents_of(staged),
             upgrade=self.move.upgrade,
             from_nothing=self.move.source == SEED_BASE,
             target=self.move.rail.position(self.move.target),

@@ -2,20 +2,18 @@
 
 import json
 import math
-import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
+from app.seeding import texts
 from app.seeding.faults import Fault, Path, Text, line_too_deep, show_value
+from app.seeding.files import Unreadable, read_document
+from app.seeding.quoting import shown
 
 DEPTH_LIMIT = 64
-
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-
-_ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 _CONTAINERS = (dict, list)
 
@@ -43,6 +41,11 @@ class Source:
         element = self.elements[index]
         if not self.plain or _is_deep(element):
             yield from unstorable(element, (index,))
+
+    def unreadable(self, index: int) -> Iterator[Problem]:
+        """Texts of an element that a reader would not see as they are."""
+        if not self.plain:
+            yield from unreadable(self.elements[index], (index,))
 
     def fault(self, path: Path, message: str, twin: Path | None = None) -> Fault:
         """A fault at a path of this document; `twin` is the path that it repeats."""
@@ -73,9 +76,9 @@ def parse(document: FilePath) -> Source | Fault:
     """The document, or why it is no JSON list."""
     file = _shown(document)
     try:
-        raw = document.read_bytes()
-    except OSError as error:
-        return Fault(file, (), f"cannot be read: {error.strerror}")
+        raw = read_document(document)
+    except Unreadable as error:
+        return Fault(file, (), str(error))
     if raw.startswith(b"\xef\xbb\xbf"):
         return Fault(file, (), "starts with a byte-order mark; save it as UTF-8 without one", 1)
     try:
@@ -103,7 +106,7 @@ def parse(document: FilePath) -> Source | Fault:
         return Fault(file, (), message, line_too_deep(text, DEPTH_LIMIT))
     if not isinstance(value, list):
         return Fault(file, (), f"must be a list of objects, not {show_value(value)}", Text(raw))
-    return Source(file, Text(raw), value, plain=not (reader.doubtful or _escapes(text)))
+    return Source(file, Text(raw), value, plain=not (reader.doubtful or texts.suspicious(text)))
 
 
 class _Reader:
@@ -137,11 +140,6 @@ class _Reader:
             return _TooLong("inf")
 
 
-def _escapes(text: str) -> bool:
-    """Whether it may hold characters, written as escapes, that no database stores."""
-    return "\\u" in text and _ESCAPED.search(text) is not None
-
-
 def _is_deep(element: Any) -> bool:
     """Whether containers are nested so deep inside that a path to one has more than DEPTH_LIMIT parts."""
     level = [element] if isinstance(element, _CONTAINERS) else []
@@ -159,37 +157,53 @@ def _is_deep(element: Any) -> bool:
 
 def unstorable(element: Any, path: Path) -> Iterator[Problem]:
     """What JSON's syntax allows and no database (or no careful reader) does."""
-    waiting: list[tuple[Any, Path]] = [(element, path)]
-    while waiting:
-        value, path = waiting.pop()
-        if len(path) > DEPTH_LIMIT:
-            yield path[:DEPTH_LIMIT], f"is nested deeper than {DEPTH_LIMIT} levels"
-        elif isinstance(value, str):
-            yield from _unstorable_text(value, path, "contains")
+    for value, at in _members(element, path):
+        if len(at) > DEPTH_LIMIT:
+            yield at[:DEPTH_LIMIT], f"is nested deeper than {DEPTH_LIMIT} levels"
         elif isinstance(value, _TooLong):
-            yield path, "has too many digits for any database"
+            yield at, "has too many digits for any database"
         elif isinstance(value, float) and not math.isfinite(value):
-            yield path, "is not a finite number"
+            yield at, "is not a finite number"
         elif isinstance(value, dict):
             for key in getattr(value, "repeated", ()):
-                yield (*path, key), "is a duplicate key of its object"
-            for key in value:
-                yield from _unstorable_text(key, (*path, key), "is a key with")
-            waiting += [(member, (*path, key)) for key, member in reversed(value.items())]
+                yield (*at, key), "is a duplicate key of its object"
+        yield from _texts(value, at, texts.unstorable)
+
+
+def unreadable(element: Any, path: Path) -> Iterator[Problem]:
+    """Texts that a reader would not see as they are."""
+    for value, at in _members(element, path):
+        yield from _texts(value, at, texts.unreadable)
+
+
+def _members(element: Any, path: Path) -> Iterator[tuple[Any, Path]]:
+    """A value with everything inside, in the document's order, down to the first level that is too deep."""
+    waiting: list[tuple[Any, Path]] = [(element, path)]
+    while waiting:
+        value, at = waiting.pop()
+        yield value, at
+        if len(at) > DEPTH_LIMIT:
+            continue
+        if isinstance(value, dict):
+            waiting += [(member, (*at, key)) for key, member in reversed(value.items())]
         elif isinstance(value, list):
-            waiting += [(member, (*path, index)) for index, member in enumerate(value)][::-1]
+            waiting += [(member, (*at, index)) for index, member in enumerate(value)][::-1]
 
 
-def _unstorable_text(text: str, path: Path, verb: str) -> Iterator[Problem]:
-    match = _UNSTORABLE.search(text)
-    if match:
-        character = ord(match.group())
-        kind = "a lone surrogate" if character else "a NUL character"
-        yield path, f"{verb} {kind} (U+{character:04X}), which no database stores"
+def _texts(value: Any, path: Path, find: Callable[[str], str | None]) -> Iterator[Problem]:
+    """What is found in a text, or in the keys of an object."""
+    if len(path) > DEPTH_LIMIT:
+        return
+    if isinstance(value, str) and (problem := find(value)):
+        yield path, f"contains {problem}"
+    elif isinstance(value, dict):
+        for key in value:
+            if problem := find(key):
+                yield (*path, key), f"is a key with {problem}"
 
 
 def _shown(document: FilePath) -> str:
     try:
-        return str(document.relative_to(FilePath.cwd()))
+        return shown(document.relative_to(FilePath.cwd()))
     except (ValueError, OSError):
-        return str(document)
+        return shown(document)

@@ -297,7 +297,7 @@ def test_a_key_that_stands_twice_is_refused_at_any_depth(documents: Documents) -
         ({"createdBy": "me"}, ".createdBy", 'should be a UUID as a string: found "me"'),
         ({"createdBy": "{6f1d2a5e-7f52-4b13-9a52-0d5b6f3a9c11}"}, ".createdBy",
          'should be a UUID as a string: found "{6f1d2a5e-7f52-4b13-9a52-0d5b6f3a9c11}"'),
-        ({"case_name": "x"}, ".case_name", "unknown key"),
+        ({"case_name": "x"}, ".case_name", "unknown key; did you mean 'caseName'?"),
         ({"a b.c": 1}, '["a b.c"]', "unknown key"),
         ({"": 1}, '[""]', "unknown key"),
         ({"ключ\x1b": 1}, '["\\u043a\\u043b\\u044e\\u0447\\u001b"]', "unknown key"),
@@ -384,7 +384,7 @@ def test_a_long_value_is_shortened_and_control_characters_are_escaped(documents:
 def test_a_repeated_natural_key_names_both_places(documents: Documents) -> None:
     elements = [simulation("a"), simulation("b"), simulation("a", name="other")]
     assert said(documents, simulations=elements) == [
-        "simulations.json:32: [2]: duplicate natural key (caseName, machineId, simulationStartDate):"
+        "simulations.json:32: [2]: duplicate natural key (caseName, machine.name, simulationStartDate):"
         " the same as [0] on line 2"
     ]
     assert said(documents, machines=[machine(), machine(site="x")], simulations=[]) == [
@@ -398,8 +398,97 @@ def test_one_instant_written_with_two_offsets_is_one_natural_key(documents: Docu
 
 
 def test_natural_keys_that_differ_in_case_or_a_space_are_different(documents: Documents) -> None:
-    rows = documents.rows(simulations=[simulation("a"), simulation("A"), simulation("a ")])
+    rows = documents.rows(simulations=[simulation("a b"), simulation("A b"), simulation("a  b")])
     assert len(rows["simulations"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        (" ", "is only white space"),
+        ("\u3000\u2003", "is only white space"),
+        (" a", "begins or ends with white space, which nobody sees"),
+        ("a\u00a0", "begins or ends with white space, which nobody sees"),
+        ("a\nb", "contains a tab or a line break (U+000A), which belongs into no name"),
+        ("a\tb", "contains a tab or a line break (U+0009), which belongs into no name"),
+        ("a\u2028b", "contains a tab or a line break (U+2028), which belongs into no name"),
+        ("a\x1b[2Jb", "contains a control character (U+001B), which belongs into no text"),
+        ("a\x7f", "contains a control character (U+007F), which belongs into no text"),
+        ("a\x9b", "contains a control character (U+009B), which belongs into no text"),
+        ("a\u202eb", "contains an invisible character (U+202E), with which it looks like another text"),
+        ("a\u200eb", "contains an invisible character (U+200E), with which it looks like another text"),
+        ("a\u200bb", "contains an invisible character (U+200B), with which it looks like another text"),
+        ("\ufeffb", "contains an invisible character (U+FEFF), with which it looks like another text"),
+    ],
+)
+@pytest.mark.parametrize("ascii_", [True, False])
+def test_a_name_is_one_line_of_what_can_be_seen(
+    documents: Documents, name: str, why: str, ascii_: bool
+) -> None:
+    simulations = json.dumps(
+        [simulation("x", name=name, artifacts=[artifact(name)])], ensure_ascii=ascii_, indent=1
+    )
+    machines = json.dumps([machine(), machine(name)], ensure_ascii=ascii_)
+    faults = documents.faults(machines=machines, simulations=simulations)
+    assert {fault.path for fault in faults} >= {(1, "name"), (0, "name")}
+    assert all(fault.message.startswith(why) for fault in faults)
+    assert all("\n" not in str(fault) and str(fault).isprintable() for fault in faults)
+    # The engine sees to natural keys, whatever the schema allows.
+    fault = documents.fault(machines=[machine()], simulations=[simulation(artifacts=[artifact(name)])])
+    assert fault.path == (0, "artifacts", 0, "uri")
+    assert fault.message.startswith(why)
+
+
+@pytest.mark.parametrize("character", ["\x08", "\x0c", "\x1b", "\x7f", "\x80", "\u202a", "\u202e", "\u2066"])
+@pytest.mark.parametrize("ascii_", [True, False])
+def test_no_text_holds_control_characters_or_is_turned_around(
+    documents: Documents, character: str, ascii_: bool
+) -> None:
+    element = simulation(notesMarkdown=f"a{character}b", extra={"deep": [{f"k{character}": character}]})
+    faults = documents.faults(simulations=json.dumps([element], ensure_ascii=ascii_))
+    assert [fault.path for fault in faults] == [
+        (0, "notesMarkdown"),
+        (0, "extra", "deep", 0, f"k{character}"),
+        (0, "extra", "deep", 0, f"k{character}"),
+    ]
+    assert all(f"(U+{ord(character):04X})" in str(fault) for fault in faults)
+
+
+def test_a_text_may_have_lines_tabs_and_letters_of_any_script(documents: Documents) -> None:
+    text = "a\r\n\tb\u2028c\x85 é e\u0301 漢字 😀 \u05d0\u200f \u0645\u06cc\u200c\u062e\u0648\u0627"
+    for ascii_ in (True, False):
+        element = simulation(notesMarkdown=text, extra={"k": text})
+        rows = documents.rows(simulations=json.dumps([element], ensure_ascii=ascii_))
+        assert next(iter(rows["simulations"].values()))["notes_markdown"] == text
+    name = "e\u0301 漢字 \u0645\u06cc\u200c\u062e\u0648\u0627 0.5°"
+    assert documents.rows(machines=[machine(), machine(name)])
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"grid_name": "x"}, "[0].grid_name: unknown key; did you mean 'gridName'?"),
+        ({"gridNames": "x"}, "[0].gridNames: unknown key; did you mean 'gridName'?"),
+        ({"GRIDNAME": "x"}, "[0].GRIDNAME: unknown key; did you mean 'gridName'?"),
+        ({"colour": "x"}, "[0].colour: unknown key"),
+        ({"artifacts": [artifact(sizebytes=1)]},
+         "[0].artifacts[0].sizebytes: unknown key; did you mean 'sizeBytes'?"),
+        ({"artifacts": [artifact(gridName=1)]}, "[0].artifacts[0].gridName: unknown key"),
+        ({"machine": {"name": "lumi", "nam": 1}}, "[0].machine.nam: unknown key; did you mean 'name'?"),
+        ({"parent": {**parent("x"), "case_name": "x"}},
+         "[0].parent.case_name: unknown key; did you mean 'caseName'?"),
+    ],
+)  # fmt: skip
+def test_an_unknown_key_is_told_with_the_nearest_known_one(
+    documents: Documents, values: dict, expected: str
+) -> None:
+    (shown,) = said(documents, simulations=[simulation(**values)])
+    assert shown.partition(": ")[2] == expected
+
+
+def test_a_repeated_child_is_told_by_what_its_element_says_of_it(documents: Documents) -> None:
+    fault = documents.fault(simulations=[simulation(artifacts=[artifact(), artifact()])])
+    assert fault.message == "duplicate natural key (kind, uri)"
 
 
 def test_repeated_children_are_told_but_those_of_a_repeated_element_only_with_it(

@@ -7,7 +7,7 @@ walks live rows one by one.
 from app.seeding.program.apply import apply
 from app.seeding.program.check import check, pointing_rows
 from app.seeding.program.differ import ADOPTED, DELETED, EDITED, KEPT, differing_rows
-from app.seeding.program.parts import Plan, Statement, conflicts
+from app.seeding.program.parts import Plan, Statement, conflicts, parents_of
 from app.seeding.program.record import record
 from app.seeding.program.resolve import resolve
 
@@ -22,6 +22,7 @@ __all__ = [
     "check",
     "conflicts",
     "differing_rows",
+    "parents_of",
     "pointing_rows",
     "record",
     "resolve",

@@ -80,6 +80,15 @@ class Plan:
         return next((table for table in self.tables if table.name == name), None)
 
 
+def parents_of(tables: Sequence[StagedTable]) -> dict[str, sa.Table]:
+    """The live tables that seeded foreign keys lead to, each with its id as the only column."""
+    return {
+        key.table: sa.Table(key.table, sa.MetaData(), sa.Column(key.column, sa.Uuid()))
+        for table in tables
+        for key in table.frozen.foreign_keys.values()
+    }
+
+
 def entries(table: StagedTable, seed_id: Any, outcomes: Sequence[str], column: str = "") -> sa.Select[Any]:
     """A ledger row of some outcomes for an outer query's row."""
     return _entries(table.name, seed_id, outcomes, column)
