@@ -5,6 +5,8 @@ import re
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
+from app.seeding.quoting import defused
+
 _LOCK_NOT_AVAILABLE = "55P03"
 """PostgreSQL's name for a lock that was not had in time."""
 
@@ -24,6 +26,9 @@ def is_lock_timeout(error: DBAPIError) -> bool:
 
 class AppError(Exception):
     """The base of everything that is reported as a message with a non-zero exit code."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(defused(message))
 
 
 class ConfigurationError(AppError):

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.seeding.dialects import Load, SeedDialect
 from app.seeding.errors import SeedError
+from app.seeding.quoting import shown
 from app.seeding.types import ColumnType
 
 ROWS_A_STATEMENT = 200
@@ -81,7 +82,7 @@ class BulkLoader:
 def rows_missed(table: str, verb: str) -> SeedError:
     """A trigger or rule may swallow rows without an error; then nothing may be committed."""
     return SeedError(
-        f"{table}: some rows were not {verb}ed; nothing was written\n"
+        f"{shown(table)}: some rows were not {verb}ed; nothing was written\n"
         "  look for a trigger or rule on the table that drops the statement"
     )
 

@@ -19,6 +19,7 @@ from app.seeding.dialects import dialect_named
 from app.seeding.errors import OptionError, SetupError, StateError
 from app.seeding.ledger import kept_rows, metadata, seed_ledger, seed_state
 from app.seeding.options import RunOptions
+from app.seeding.quoting import shown
 from app.seeding.rail import SEED_BASE, Rail, is_seed
 from app.seeding.sets import SeedCatalog
 from app.seeding.tables import in_foreign_key_order
@@ -122,10 +123,11 @@ class SeedRun:
             name: state for name, state in recorded.items() if state.revision != seeded and not state.left_out
         }
         if strayed:
+            ledger = ", ".join(f"{shown(n)} at {shown(s.revision)}" for n, s in sorted(strayed.items()))
             log.warning(
                 "alembic_version says %s, but the ledger says %s: the version was stamped, the ledger was"
                 " edited, or a run ended between two commits; moving the rows to %s",
-                seeded, ", ".join(f"{n} at {s.revision}" for n, s in sorted(strayed.items())), seeded,
+                seeded, ledger, seeded,
             )  # fmt: skip
         self._move(recorded, seeded, upgrade=None)
 
@@ -246,14 +248,14 @@ class SeedRun:
         tables = sorted({table for tally, table in moved if tally in _TALLIES})
         for table in tables:
             counts = ", ".join(f"{moved[t, table]} {t}" for t in _TALLIES if moved[t, table])
-            log.info("seeds at %s: %s: %s", target, table, counts)
+            log.info("seeds at %s: %s: %s", target, shown(table), counts)
         if not tables:
             log.info("seeds at %s: no row had to change", target)
         for (tally, table), count in sorted(moved.items()):
             if tally == "unlinked" and count:
                 log.warning(
                     "%d link%s of seed rows to %s left empty: the row%s not in the database",
-                    count, "s" * (count > 1), table, "s are" if count > 1 else " is",
+                    count, "s" * (count > 1), shown(table), "s are" if count > 1 else " is",
                 )  # fmt: skip
 
 
