@@ -4,9 +4,6 @@ import compileall
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,6 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.support.databases import Database
+from tests.support.processes import Process, kill, start
+
+__all__ = ["HEAD", "ROOT", "Outcome", "Process", "Project", "end", "kill"]
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = "seed_0003"
@@ -45,16 +45,11 @@ class Outcome:
         return self.out + self.err
 
 
-def end(process: "subprocess.Popen[str]") -> Outcome:
+def end(process: Process) -> Outcome:
     """What a process in the background did, once it has ended."""
-    out, err = process.communicate(timeout=90)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode is not None
     return Outcome(process.returncode, out, err)
-
-
-def kill(process: "subprocess.Popen[str]") -> None:
-    """`kill -9` a process with all that it started."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=30)
 
 
 @dataclass
@@ -73,28 +68,11 @@ class Project:
 
     def run(self, *arguments: str, **environment: str) -> Outcome:
         """`python -m …` in the project's root."""
-        done = subprocess.run(
-            [sys.executable, "-m", *arguments],
-            cwd=self.root,
-            env=self.env(**environment),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return Outcome(done.returncode, done.stdout, done.stderr)
+        return end(self.start(*arguments, **environment))
 
-    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str, **environment: str) -> Process:
         """`python -m …` in the background, in a process group of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-m", *arguments],
-            cwd=self.root,
-            env=self.env(**environment),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        return start(arguments, self.root, self.env(**environment))
 
     def env(self, **environment: str) -> dict[str, str]:
         """The environment of the project's processes."""
