@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Workers take tests from each other at the end, so that none waits for the slowest.
+PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal -q
 
 .DEFAULT_GOAL := help
 .PHONY: help install dev seed rollback test test-long bench format lint types alembic-check check clean
@@ -9,20 +11,11 @@ BIN := $(VENV)/bin
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+install: ## Create .venv with the pinned dependencies and the project
+	@scripts/environment "$(PYTHON)" $(VENV) ""
 
-$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
-	@touch $@
-
-$(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@touch $@
-
-install: $(VENV)/.installed ## Create .venv with the pinned dependencies and the project
-
-dev: $(VENV)/.installed-dev ## Add what tests and checks need
+dev: ## Add what tests and checks need
+	@scripts/environment "$(PYTHON)" $(VENV) dev
 
 seed: install ## Bring the database (DATABASE_URL, or a SQLite file) to the newest schema and seeds
 	$(BIN)/python -m app.scripts.db.seed
@@ -31,13 +24,13 @@ rollback: install ## Take the seeds back; schema and users' data stay
 	$(BIN)/python -m app.scripts.db.rollback_seed
 
 test: dev ## Run the tests on SQLite and on a real PostgreSQL (TEST_POSTGRES_URL uses yours)
-	$(BIN)/python -m pytest -n auto -q
+	$(PYTEST) -m "not long"
 
-test-long: dev ## Run the tests with thousands of generated examples
-	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n auto -q
+test-long: dev ## Run all tests, with thousands of generated examples: an hour
+	HYPOTHESIS_PROFILE=long $(PYTEST)
 
-bench: dev ## Measure against the limits and the usual ways (BENCH="--sizes 2000 --rounds 2" for less)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+bench: ## Measure against the limits and the usual ways (BENCH="--sizes 2000 --rounds 2" for less)
+	@scripts/environment "$(PYTHON)" $(VENV) dev,bench
 	$(BIN)/python -m benchmarks $(BENCH)
 
 format: dev ## Format the code
