@@ -1,5 +1,7 @@
 """What the engine refuses, and how it says so: what failed, what that means, what to do next."""
 
+from collections.abc import Sequence
+
 from alembic.util import CommandError
 
 from app.seeding.quoting import defused
@@ -58,4 +60,18 @@ class Deadlock(SeedError):
         super().__init__(
             "the run and another transaction waited for each other, and the database ended the run;"
             " nothing was written\n  run the same command again"
+        )
+
+
+class RowSecurity(SeedError):
+    """Policies may hide rows of tables that a move must see whole."""
+
+    def __init__(self, tables: Sequence[str]) -> None:
+        self.tables = tuple(tables)
+        named = ("tables " if len(self.tables) > 1 else "table ") + ", ".join(map(repr, self.tables))
+        super().__init__(
+            f"row security hides rows of the {named} from this role, and a run must see them all;"
+            " nothing was written\n"
+            "  run it as a superuser or a role with BYPASSRLS; the tables' owner can do so after"
+            " ALTER TABLE … NO FORCE ROW LEVEL SECURITY"
         )

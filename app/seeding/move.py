@@ -29,6 +29,7 @@ from app.seeding.progress import Progress
 from app.seeding.quoting import one_line, said
 from app.seeding.rail import SEED_BASE, Rail
 from app.seeding.rownames import RowNames
+from app.seeding.session import pin, refuse_row_security
 from app.seeding.stage import Loader, StagedTable, load_changes, staged_table
 from app.seeding.tables import FrozenTable, in_foreign_key_order
 
@@ -84,6 +85,7 @@ class _Runner:
 
     def run(self) -> Counter[tuple[str, str]]:
         move = self.move
+        pin(self.context)
         frozen = move.tables
         live = read_live(self.connection, self.dialect, frozen)
         staged = [staged_table(table, live.columns.get(table.name)) for table in frozen]
@@ -118,6 +120,7 @@ class _Runner:
             self.context.impl.static_output("\n".join(f"-- {one_line(line)}" for line in lines))
         for statement in self.dialect.lock_tables(live.lockable):
             self.context.execute(statement)
+        self._refuse_row_security(live)
         self._create(program.conflicts)
         if self.connection is None:
             self._create(guard_table)
@@ -128,6 +131,14 @@ class _Runner:
                 kept = kept_rows(self.move.rail.position(self.move.target)).subquery()
                 what = "rows that a revision above wanted to delete and a policy kept: go down one at a time"
                 stop_if_any(self.context, what, sa.select(sa.func.count()).select_from(kept))
+
+    def _refuse_row_security(self, live: Live) -> None:
+        """All tables that hide rows, by name: the server, which is told to refuse, would name the first."""
+        tables = self.move.tables
+        asked = {(ref.schema, ref.table) for refs in live.references.values() for ref in refs}
+        asked |= {(None, key.table) for table in tables for key in table.foreign_keys.values()}
+        asked |= {(None, table.name) for table in tables}
+        refuse_row_security(self.context, asked)
 
     def _load(self, staged: Iterable[StagedTable]) -> None:
         move = self.move

@@ -15,6 +15,7 @@ from app.seeding.dialects import dialect_named
 from app.seeding.ledger import TABLE_NAMES
 from app.seeding.options import RunOptions
 from app.seeding.run import SeedRun
+from app.seeding.session import open_script, pin
 from app.seeding.sets import SeedCatalog
 
 NAME = "app.seeding"
@@ -48,9 +49,7 @@ def attach(
 
     `catalog` is called when a run needs to know the seed sets; before it compares models, at the latest.
     """
-    if context.as_sql:
-        for statement in dialect_named(context.dialect.name).session:
-            context.impl.static_output(statement)
+    open_script(context)
     run = SeedRun(context, catalog, options or RunOptions())
     if "revision_context" in context.opts:
         _ = run.catalog
@@ -58,7 +57,8 @@ def attach(
 
 
 def lock(context: MigrationContext, seconds: float) -> None:
-    """Inside the run's transaction: wait for other runs; LockTimeout after `seconds`."""
+    """First in the run's transaction: pin the session, wait for other runs; LockTimeout after `seconds`."""
+    pin(context)
     if context.connection is not None and not context.as_sql:
         dialect_named(context.dialect.name).lock(context.connection, seconds)
 

@@ -17,10 +17,11 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from app.seeding.dialects import dialect_named
 from app.seeding.errors import OptionError, SetupError, StateError
-from app.seeding.ledger import kept_rows, metadata, seed_ledger, seed_state
+from app.seeding.ledger import TABLE_NAMES, kept_rows, metadata, seed_ledger, seed_state
 from app.seeding.options import RunOptions
 from app.seeding.quoting import shown
 from app.seeding.rail import SEED_BASE, Rail, is_seed
+from app.seeding.session import refuse_row_security
 from app.seeding.sets import SeedCatalog
 from app.seeding.tables import in_foreign_key_order
 
@@ -156,6 +157,7 @@ class SeedRun:
             # A script goes to a database of this run's environment: down, only sets that it allows are there.
             up = self.rail.position(source) < self.rail.position(target)
             return {name: _SetState(source) for name in names if up or self._allows(name)}
+        refuse_row_security(self.context, [(None, name) for name in TABLE_NAMES])
         recorded = {name: _SetState(SEED_BASE) for name in names}
         for row in self.context.connection.execute(sa.select(seed_state)):
             recorded[row.seed_set] = _SetState(row.revision, row.status == _LEFT_OUT)

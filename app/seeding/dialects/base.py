@@ -6,10 +6,14 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.seeding.tables import Reference
 from app.seeding.types import ColumnType
+
+QualifiedName = tuple[str | None, str]
+"""A table's schema (None: found by the search path) and its name."""
 
 
 class Load(Protocol):
@@ -32,8 +36,22 @@ class SeedDialect(ABC):
     preamble: tuple[str, ...] = ()
     """Lines that open an offline script's move: what its reader or client must know."""
 
-    session: tuple[str, ...] = ()
-    """Statements that an offline script begins with: how its literals are to be read."""
+    before: tuple[str, ...] = ()
+    """Statements that an offline script begins with, because they do nothing inside of a transaction."""
+
+    @property
+    @abstractmethod
+    def session(self) -> Sequence[str]:
+        """Statements that each transaction begins with: how literals are read, texts written, rows seen."""
+
+    def pin(self, connection: Connection) -> None:
+        """Run them on a connection, inside its transaction."""
+        for statement in self.session:
+            connection.exec_driver_sql(statement)
+
+    def cannot_pin(self, error: DBAPIError) -> str | None:
+        """What an error of `pin` means, if it means that the session cannot be had; with what to do."""
+        return None
 
     @abstractmethod
     def literal(self, value: Any) -> str:
@@ -60,6 +78,10 @@ class SeedDialect(ABC):
     @abstractmethod
     def lock_tables(self, tables: Sequence[str]) -> Iterable[sa.Executable]:
         """Statements that keep writers out of tables until the transaction ends."""
+
+    def secured(self, connection: Connection, tables: Sequence[QualifiedName]) -> list[str]:
+        """Those of some tables whose row security may hide rows from this session, for a report."""
+        return []
 
     @abstractmethod
     def references(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Reference]]:

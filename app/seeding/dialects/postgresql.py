@@ -7,10 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.seeding.dialects.base import Load, SeedDialect
+from app.seeding.dialects.base import Load, QualifiedName, SeedDialect
 from app.seeding.errors import LockTimeout
 from app.seeding.tables import Reference
 from app.seeding.types import ColumnType
@@ -30,7 +30,30 @@ class PostgreSQLDialect(SeedDialect):
         " and nothing of it is kept.",
     )
 
-    session = ("SET client_encoding = 'UTF8';", "SET timezone = 'UTC';")
+    @property
+    def session(self) -> Sequence[str]:
+        # First: a transaction's level can be chosen before its first query alone. SET LOCAL leaves the
+        # client's session as it was.
+        settings = {"client_encoding": "UTF8", **_SETTINGS}
+        local = [f"SET LOCAL {name} = '{value}'" for name, value in settings.items()]
+        return [_READ_COMMITTED, *local, _FIRE_TRIGGERS]
+
+    def pin(self, connection: Connection) -> None:
+        # Each statement is to see what was committed before it: under a higher level, what another run
+        # wrote while this one waited for its lock would stay unseen.
+        connection.exec_driver_sql(_READ_COMMITTED)
+        # All at once. The encoding is left to the driver, which must know of it.
+        settings = [sa.func.set_config(name, value, True) for name, value in _SETTINGS.items()]
+        connection.execute(sa.select(*settings, _ORIGIN))
+
+    def cannot_pin(self, error: DBAPIError) -> str | None:
+        return _CANNOT_PIN.get(getattr(error.orig, "sqlstate", None) or "")
+
+    def secured(self, connection: Connection, tables: Sequence[QualifiedName]) -> list[str]:
+        quote = connection.dialect.identifier_preparer.quote_identifier
+        names = {".".join(quote(part) for part in table if part): table for table in tables}
+        found = connection.scalars(_SECURED, {"tables": list(names)})
+        return sorted(".".join(part for part in names[name] if part) for name in found)
 
     def literal(self, value: Any) -> str:
         if value is None:
@@ -122,6 +145,62 @@ class PostgreSQLDialect(SeedDialect):
             # A live column may be JSON, which has no equality of its own.
             return self.same(sa.cast(one, JSONB), sa.cast(other, JSONB))
         return super().equal(type_, one, other)
+
+
+_READ_COMMITTED = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+
+_SETTINGS = {
+    # Texts of values, which the ledger keeps and scripts compare. Without them 1850-03-04 may be read back
+    # as the third of April, and a float lose its last digits.
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "extra_float_digits": "3",
+    "bytea_output": "hex",
+    "lc_monetary": "C",
+    "xmlbinary": "base64",
+    "xmloption": "content",
+    "array_nulls": "on",
+    # How statements are read, and what their comparisons mean.
+    "standard_conforming_strings": "on",
+    "transform_null_equals": "off",
+    # Defaults as the catalog tells them, which are compared with what literals look like.
+    "quote_all_identifiers": "off",
+    # The server refuses a query from which a policy would hide rows, instead of hiding them.
+    "row_security": "off",
+}
+"""What PostgreSQL lets a role, a database, a URL or a client choose, and rows would come to feel."""
+
+# Foreign keys are triggers, and a session that plays a replica has none. Few roles may set this, even to what
+# it is already: it is touched where need be.
+_FIRE_TRIGGERS = """DO $$
+BEGIN
+  IF current_setting('session_replication_role') <> 'origin' THEN
+    SET LOCAL session_replication_role = 'origin';
+  END IF;
+END $$"""
+
+_ORIGIN: ColumnElement[str] = sa.literal_column(
+    "CASE WHEN current_setting('session_replication_role') <> 'origin'"
+    " THEN set_config('session_replication_role', 'origin', true) END"
+)
+"""The same in a query."""
+
+_CANNOT_PIN = {
+    "25001": "the run's transaction has begun with another isolation level than READ COMMITTED, and has asked"
+    " something already; nothing was written\n"
+    "  lend a connection that is in no transaction, or one whose level is READ COMMITTED",
+    "42501": "session_replication_role switches foreign keys and triggers off in this session, and the role"
+    " may not set it back; nothing was written\n"
+    "  take it from the role and the database: ALTER ROLE … RESET session_replication_role",
+}
+"""What the errors mean, by their SQLSTATE."""
+
+_SECURED = sa.text(
+    """
+    SELECT name FROM unnest(CAST(:tables AS text[])) AS name WHERE row_security_active(to_regclass(name))
+    """
+)
 
 
 class _Copy:

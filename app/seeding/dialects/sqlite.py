@@ -29,6 +29,13 @@ class SQLiteDialect(SeedDialect):
         " after a failed check.",
     )
 
+    before = ("PRAGMA foreign_keys = OFF",)
+    """As a migrating connection has it: where a table is rebuilt, dropping the old copy would cascade."""
+
+    # Settings of the connection, which a transaction cannot give back: each is SQLite's own default. Guards
+    # are check constraints, and the first of some rows must not depend on how they are walked.
+    session = ("PRAGMA ignore_check_constraints = OFF", "PRAGMA reverse_unordered_selects = OFF")
+
     def literal(self, value: Any) -> str:
         if value is None:
             return "NULL"

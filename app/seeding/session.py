@@ -1,0 +1,62 @@
+"""The session of a run is the engine's: what its user, database, URL or client chose does not reach the rows.
+
+Values pass the database as text on their way to scripts, to the ledger and back, and checks see what the
+session lets them see. So each transaction begins with settings of its own, which end with it.
+"""
+
+from collections.abc import Iterable
+
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy.exc import DBAPIError
+
+from app.seeding.dialects import QualifiedName, dialect_named
+from app.seeding.errors import RowSecurity, SetupError
+
+
+def open_script(context: MigrationContext) -> None:
+    """Before a script's first transaction: what cannot be said inside of one."""
+    if context.as_sql:
+        for statement in dialect_named(context.dialect.name).before:
+            context.impl.static_output(f"{statement};")
+
+
+def pin(context: MigrationContext) -> None:
+    """Make the open transaction's settings the engine's; SetupError where it is too late for that.
+
+    A run does so when its transaction begins, and before each move: a revision in between may have set what
+    it liked, or have begun another transaction.
+    """
+    dialect = dialect_named(context.dialect.name)
+    if context.as_sql:
+        for statement in dialect.session:
+            context.impl.static_output(f"{statement};")
+        return
+    connection = context.connection
+    if connection is None:
+        return
+    if getattr(connection.connection.dbapi_connection, "autocommit", False) is True:
+        raise SetupError(
+            "the connection commits each statement by itself, so that a run that fails would leave half of"
+            " itself behind; nothing was written\n"
+            "  lend a connection without AUTOCOMMIT, or let migrations/env.py make its own"
+        )
+    try:
+        dialect.pin(connection)
+    except DBAPIError as error:
+        refusal = dialect.cannot_pin(error)
+        if refusal is None:
+            raise
+        raise SetupError(refusal) from None
+
+
+def refuse_row_security(context: MigrationContext, tables: Iterable[QualifiedName]) -> None:
+    """RowSecurity for those of some tables whose rows this session does not see whole.
+
+    A script cannot look; there the server refuses, because the session is told to have no row security.
+    """
+    if context.as_sql or context.connection is None:
+        return
+    dialect = dialect_named(context.dialect.name)
+    secured = dialect.secured(context.connection, sorted(tables, key=str))
+    if secured:
+        raise RowSecurity(secured)
