@@ -228,3 +228,57 @@ def test_a_released_row_does_not_come_under_one_that_goes_in_the_same_run(make: 
     assert world.dangling() == []
     world.downgrade("seed_base", "abort")
     assert world.content() == before
+
+
+def brought_back(make: Make, *states: Any) -> World:
+    """Somebody's group came under the seed, its owner deleted it, and seed_0002 brought it back."""
+    world = make((list(states), 99, [False] * len(states)))
+    world.install_schema()
+    own_group(world)
+    world.upgrade("seed_0001", "keep")
+    with world.user() as connection:
+        connection.execute(sa.delete(GROUPS).where(GROUPS.c.name == "a"))
+    world.upgrade("seed_0002", "overwrite")
+    return world
+
+
+def test_a_row_that_was_brought_back_for_an_owner_goes_with_its_revision(make: Make) -> None:
+    world = brought_back(make, groups(a=0), groups(a=2))
+    assert sizes(world) == {"a": 2}
+    world.downgrade("seed_0001")
+    assert sizes(world) == {}
+    world.downgrade()
+    assert sizes(world) == {}
+
+
+def test_a_row_that_was_brought_back_for_an_owner_is_updated(make: Make) -> None:
+    world = brought_back(make, groups(a=0), groups(a=2), groups(a=3))
+    world.upgrade()
+    assert sizes(world) == {"a": 3}
+    world.downgrade("seed_0002")
+    assert sizes(world) == {"a": 2}
+    world.downgrade()
+    assert sizes(world) == {}
+
+
+def test_a_row_that_was_brought_back_for_an_owner_is_deleted(make: Make) -> None:
+    world = brought_back(make, groups(a=0, b=1), groups(a=2, b=1), groups(b=1))
+    world.upgrade()
+    assert sizes(world) == {"b": 1}
+    world.downgrade("seed_0002")
+    assert sizes(world) == {"a": 2, "b": 1}
+    world.downgrade("seed_0001")
+    assert sizes(world) == {"b": 1}
+    world.downgrade()
+    assert sizes(world) == {}
+
+
+def test_a_row_finds_a_parent_that_was_brought_back_for_an_owner(make: Make) -> None:
+    first, second, third = groups(a=0), groups(a=2), groups(a=2)
+    third["nodes"] = {node_id("x", "a"): node("x", "a")}
+    world = brought_back(make, first, second, third)
+    world.upgrade()
+    assert parents(world) == {"x": None}
+    world.downgrade("seed_0002")
+    assert parents(world) == {}
+    assert sizes(world) == {"a": 2}

@@ -1,7 +1,7 @@
-"""A way down in one jump ends as one in steps, also past the deletion of a row and its return.
+"""A way down in one jump ends as one in steps, also past a change that is taken back by a later one.
 
-To a jump past both revisions the row was there all the time. What people did meanwhile is known to the
-ledger alone.
+To a jump past both revisions nothing changed, be it a column that returns to its value or a row that is
+deleted and comes back. What people did meanwhile is known to the ledger alone.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from tests.laws.world import GROUPS, Make, World, user_id
 FORGOTTEN = pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
-    reason="the merge does not remember what befell a row whose deletion and return it jumps past",
+    reason="the merge does not remember what people did where it jumps past a change and its return",
 )
 
 
@@ -56,6 +56,49 @@ def delete(world: World) -> None:
 
 
 WAYS = pytest.mark.parametrize("way", ["steps", pytest.param("jump", marks=FORGOTTEN)])
+
+
+# -- a value that changes and returns --------------------------------------------------------------
+
+
+@WAYS
+@pytest.mark.parametrize("policies", [("overwrite", "abort"), ("keep", "overwrite")], ids="-".join)
+def test_a_value_comes_back_past_a_column_that_changed_and_returned(
+    make: Make, policies: tuple[str, str], way: str
+) -> None:
+    world = begin(make, state(), state(size=2), state())
+    world.upgrade("seed_0001")
+    edit(world, size=9)
+    world.upgrade("seed_0002", policies[0])
+    world.upgrade("head", policies[1])
+    expect(sizes(world), [1])
+    down(world, way, 1)
+    assert sizes(world) == [9]
+
+
+@WAYS
+def test_a_cleared_owner_stays_cleared_past_one_who_came_and_went(make: Make, way: str) -> None:
+    world = begin(make, state("u"), state("v"), state("u"))
+    add_users(world, "v")
+    world.upgrade("seed_0001")
+    edit(world, owner_id=None)
+    world.upgrade("seed_0002", "overwrite")
+    world.upgrade()
+    expect(owner(world), "u")
+    down(world, way, 1)
+    assert owner(world) is None
+
+
+@WAYS
+def test_a_group_that_was_brought_back_goes_again_past_a_value_that_returned(make: Make, way: str) -> None:
+    world = begin(make, state(), state(size=2), state())
+    world.upgrade("seed_0001")
+    delete(world)
+    world.upgrade("seed_0002", "overwrite")
+    world.upgrade()
+    expect(sizes(world), [1])
+    down(world, way, 1)
+    assert sizes(world) == []
 
 
 # -- a row that is deleted and comes back ----------------------------------------------------------

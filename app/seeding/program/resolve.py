@@ -47,7 +47,10 @@ def _identify(table: StagedTable) -> Iterator[Statement]:
             values: dict[str, Any] = {"live_id": live_id}
             if kind == "delete":
                 values["outcome"] = "adopted"
-            yield Statement(sa.update(stage).values(values).where(was))
+            # An owner's row that was deleted and then brought back is the seed's, under its seed id.
+            theirs = sa.exists().where(table.live_id == live_id)
+            ours = sa.exists().where(table.live_id == stage.c.seed_id)
+            yield Statement(sa.update(stage).values(values).where(was, sa.or_(theirs, ~ours)))
 
 
 def _revive(plan: Plan, table: StagedTable) -> Iterator[Statement]:
@@ -179,7 +182,9 @@ def _follow(plan: Plan, table: StagedTable, *, own: bool) -> Iterator[Statement]
             for prefix in prefixes:
                 column = stage.c[f"{prefix}_{name}"]
                 live_id, was = adopted_as(key.table, column)
-                yield Statement(sa.update(stage).values({column.name: live_id}).where(was))
+                # One that was deleted and brought back has its seed id.
+                there = sa.exists().where(plan.parents[key.table].c[key.column] == live_id)
+                yield Statement(sa.update(stage).values({column.name: live_id}).where(was, there))
 
 
 def _drop_missing_links(plan: Plan, table: StagedTable) -> Iterator[Statement]:
