@@ -62,7 +62,10 @@ class Conflict:
                 named = ", ".join([*self.pointing, *(["…"] if count > len(self.pointing) else [])])
                 ids = f" (id {named})" if self.pointing else ""
                 key = shown(self.wanted)
-                return f"referenced: {where} would be deleted, but {rows} of {key} {verb} at it{ids}"
+                what = f"{where} would be deleted"
+                if self.column:
+                    what = f"{where}: its {column} would be changed"
+                return f"referenced: {what}, but {rows} of {key} {verb} at it{ids}"
             case _:
                 return f"unlinked: {where}: {column} leads to a row that is gone (id {shown(self.wanted)})"
 
@@ -122,5 +125,12 @@ def _pointing(connection: Connection, plan: Plan, conflict: Any) -> tuple[str, .
     key = next((one for one in references if str(one) == conflict.wanted), None)
     if table is None or key is None or not key.identity:
         return ()
-    rows = connection.execute(pointing_rows(plan, table, key, conflict.seed_id).limit(NAMED))
-    return tuple("/".join(shown(part, apart="/" if len(row) > 1 else "") for part in row) for row in rows)
+    for kind in ("update", "insert", "delete") if conflict.column_name else ("delete",):
+        if table.has(kind):
+            rows = connection.execute(pointing_rows(plan, table, key, conflict.seed_id, kind).limit(NAMED))
+            named = tuple(
+                "/".join(shown(part, apart="/" if len(row) > 1 else "") for part in row) for row in rows
+            )
+            if named:
+                return named
+    return ()

@@ -53,6 +53,17 @@ class LockTimeout(SeedError):
         )
 
 
+class HiddenRows(SeedError):
+    """Rows may point at what a run would delete or change, and its role may not look at them."""
+
+    def __init__(self, table: str, reference: object) -> None:
+        self.table, self.reference = table, reference
+        super().__init__(
+            f"rows of {reference} may point at rows of {table}, and this role may not read them; nothing was"
+            " written\n  grant it SELECT on that table and USAGE on its schema, or run as one that has"
+        )
+
+
 class Deadlock(SeedError):
     """The run and somebody's transaction waited for each other, and the database ended the run."""
 

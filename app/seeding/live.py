@@ -1,7 +1,7 @@
 """What the engine reads of the live schema before a move; offline, what the change file froze."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,48 +33,102 @@ class Live:
     unseeded: Mapping[str, Mapping[str, str]]
     references: dict[str, list[Reference]]
     uniques: Mapping[str, Sequence[Sequence[str]]]
-    lockable: Sequence[str]
 
 
-def read_live(connection: Connection | None, dialect: SeedDialect, tables: Sequence[FrozenTable]) -> Live:
-    """The live schema, or its frozen form without a connection; SetupError for a missing table."""
+def frozen_schema(tables: Sequence[FrozenTable]) -> Live:
+    """The schema as a script knows it."""
+    references = {table.name: list(table.referenced_by) for table in tables}
+    uniques = {table.name: [list(table.key)] for table in tables}
+    return Live({}, {}, references, uniques)
+
+
+def lock_and_read(connection: Connection, dialect: SeedDialect, tables: Sequence[FrozenTable]) -> Live:
+    """Lock the seed tables and what points at them, then read the live schema: it stays as it is read.
+
+    SetupError for a table that is missing, or of which the name finds something else.
+    """
     names = [table.name for table in tables]
-    if connection is None:
-        references = {table.name: list(table.referenced_by) for table in tables}
-        uniques = {table.name: [list(table.key)] for table in tables}
-        return Live({}, {}, references, uniques, _lockable(names, references))
-    inspector = sa.inspect(connection)
-    found = inspector.get_multi_columns(filter_names=names, kind=ObjectKind.ANY)
-    columns: dict[str, dict[str, TypeEngine[Any]]] = {}
-    unseeded: dict[str, dict[str, str]] = {}
-    for table in tables:
-        live = found.get((None, table.name))
-        if live is None:
+    # A table that is not there is told by its name before the lock; what counts is found under it.
+    _find(connection, dialect, names)
+    _execute(connection, dialect.lock_tables(sorted(names)))
+    homes = _find(connection, dialect, names)
+    references = _lock_pointing(connection, dialect, names)
+    return _read(connection, tables, homes, references)
+
+
+def _lock_pointing(
+    connection: Connection, dialect: SeedDialect, names: Sequence[str]
+) -> dict[str, list[Reference]]:
+    """The foreign keys at locked tables, once the tables that they belong to are locked, too.
+
+    What is found while they are waited for is locked as well. That ends: a new foreign key, and a new
+    partition of a table that has one, needs a lock on the table it points at, which is held here.
+    """
+    locked: set[tuple[str | None, str]] = {(None, name) for name in names}
+    while True:
+        references = dialect.references(connection, names)
+        new = [ref for refs in references.values() for ref in refs if (ref.schema, ref.table) not in locked]
+        if not new:
+            return references
+        _execute(connection, dialect.lock_pointing(new))
+        locked |= {(ref.schema, ref.table) for ref in new}
+
+
+def _find(connection: Connection, dialect: SeedDialect, names: Sequence[str]) -> dict[str, str | None]:
+    """The schema of each table."""
+    found = dialect.find(connection, names)
+    for name in names:
+        if name not in found:
             raise SetupError(
-                f"the seeds need the table {table.name}, which the database does not have;"
+                f"the seeds need the table {name}, which the database does not have;"
                 " was it dropped by hand, or renamed by a schema revision?"
             )
-        columns[table.name] = {column["name"]: column["type"] for column in live}
-        seeded = {table.id, *table.columns, *table.volatile}
-        unseeded[table.name] = {
-            column["name"]: column["default"] or "NULL"
-            for column in live
-            if column["name"] not in seeded
-            and not column.get("computed")
-            and not column.get("identity")
-            and _LITERAL_DEFAULT.fullmatch(column["default"] or "NULL")
-        }
-    references = dialect.references(connection, names)
-    return Live(columns, unseeded, references, _uniques(inspector, names), _lockable(names, references))
+        if found[name].problem:
+            raise SetupError(
+                f"the seeds need the table {name}, but its name finds {found[name].problem}; nothing was"
+                " written\n  rename or drop what stands in its place, or set the search path of the run"
+            )
+    return {name: found[name].schema for name in names}
 
 
-def _uniques(inspector: sa.Inspector, names: Sequence[str]) -> dict[str, list[list[str]]]:
-    constraints = inspector.get_multi_unique_constraints(filter_names=names)
-    indexes = inspector.get_multi_indexes(filter_names=names)
+def _read(
+    connection: Connection,
+    tables: Sequence[FrozenTable],
+    homes: Mapping[str, str | None],
+    references: dict[str, list[Reference]],
+) -> Live:
+    inspector = sa.inspect(connection)
+    columns: dict[str, dict[str, TypeEngine[Any]]] = {}
+    unseeded: dict[str, dict[str, str]] = {}
+    uniques: dict[str, list[list[str]]] = {}
+    for schema in dict.fromkeys(homes.values()):
+        names = [name for name in homes if homes[name] == schema]
+        found = inspector.get_multi_columns(filter_names=names, schema=schema, kind=ObjectKind.ANY)
+        uniques |= _uniques(inspector, names, schema)
+        for table in tables:
+            live = found.get((schema, table.name))
+            if live is None:
+                continue
+            columns[table.name] = {column["name"]: column["type"] for column in live}
+            seeded = {table.id, *table.columns, *table.volatile}
+            unseeded[table.name] = {
+                column["name"]: column["default"] or "NULL"
+                for column in live
+                if column["name"] not in seeded
+                and not column.get("computed")
+                and not column.get("identity")
+                and _LITERAL_DEFAULT.fullmatch(column["default"] or "NULL")
+            }
+    return Live(columns, unseeded, references, uniques)
+
+
+def _uniques(inspector: sa.Inspector, names: Sequence[str], schema: str | None) -> dict[str, list[list[str]]]:
+    constraints = inspector.get_multi_unique_constraints(filter_names=names, schema=schema)
+    indexes = inspector.get_multi_indexes(filter_names=names, schema=schema)
     found: dict[str, list[list[str]]] = {}
     for name in names:
-        unique = [constraint["column_names"] for constraint in constraints.get((None, name), [])]
-        for index in indexes.get((None, name), []):
+        unique = [constraint["column_names"] for constraint in constraints.get((schema, name), [])]
+        for index in indexes.get((schema, name), []):
             columns = [column for column in index["column_names"] if column is not None]
             if index["unique"] and columns not in unique:
                 unique.append(columns)
@@ -82,6 +136,6 @@ def _uniques(inspector: sa.Inspector, names: Sequence[str]) -> dict[str, list[li
     return found
 
 
-def _lockable(names: Sequence[str], references: Mapping[str, Sequence[Reference]]) -> list[str]:
-    pointing = {ref.table for refs in references.values() for ref in refs if ref.schema is None}
-    return sorted({*names, *pointing})
+def _execute(connection: Connection, statements: Iterable[sa.Executable]) -> None:
+    for statement in statements:
+        connection.execute(statement)

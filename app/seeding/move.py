@@ -16,12 +16,12 @@ from app.seeding import program
 from app.seeding.changes import Change
 from app.seeding.conflicts import Conflict, ConflictError, read_conflicts
 from app.seeding.dialects import SeedDialect, dialect_named
-from app.seeding.errors import SeedError
+from app.seeding.errors import HiddenRows, SeedError
 from app.seeding.fresh import links_into_empty_tables, passes
 from app.seeding.guards import count_elsewhere, guard_table, stop_if_any
 from app.seeding.ledger import kept_rows, seed_ledger
 from app.seeding.lines import Lone
-from app.seeding.live import Live, read_live
+from app.seeding.live import Live, frozen_schema, lock_and_read
 from app.seeding.loads import BulkLoader, ScriptLoader, rows_missed
 from app.seeding.options import Policy
 from app.seeding.program import Plan, Statement
@@ -29,9 +29,9 @@ from app.seeding.progress import Progress
 from app.seeding.quoting import one_line, said
 from app.seeding.rail import SEED_BASE, Rail
 from app.seeding.rownames import RowNames
-from app.seeding.session import pin, refuse_row_security
+from app.seeding.session import pin, refuse_row_security, settle_names
 from app.seeding.stage import Loader, StagedTable, load_changes, staged_table
-from app.seeding.tables import FrozenTable, in_foreign_key_order
+from app.seeding.tables import FrozenTable, Reference, in_foreign_key_order
 
 log = logging.getLogger(__name__)
 
@@ -86,16 +86,15 @@ class _Runner:
     def run(self) -> Counter[tuple[str, str]]:
         move = self.move
         pin(self.context)
+        settle_names(self.context)
         frozen = move.tables
-        live = read_live(self.connection, self.dialect, frozen)
+        live = self._open(frozen)
         staged = [staged_table(table, live.columns.get(table.name)) for table in frozen]
-        self._open(live)
         with _refusals():
             self._load(staged)
         self._log_staged(staged)
-        if self.connection is None:
-            self._guard_references(staged, live)
         plan = self._plan(staged, live)
+        self._guard_references(plan)
         self._execute(program.resolve(plan))
         self._execute(program.check(plan))
         self._guard(plan)
@@ -109,28 +108,42 @@ class _Runner:
 
     # stages
 
-    def _open(self, live: Live) -> None:
+    def _open(self, frozen: Sequence[FrozenTable]) -> Live:
+        """Lock first, look afterwards: whatever decides is read under the locks that the writes need."""
         if self.connection is None:
-            lines = (
-                *self.dialect.preamble,
-                f"This moves {', '.join(sorted(self.move.sets))} from {self.move.source}"
-                f" to {self.move.target}.",
-            )
-            # A name with a line break in it would end the comment.
-            self.context.impl.static_output("\n".join(f"-- {one_line(line)}" for line in lines))
-        for statement in self.dialect.lock_tables(live.lockable):
-            self.context.execute(statement)
+            self._open_script(frozen)
+            return frozen_schema(frozen)
+        live = lock_and_read(self.connection, self.dialect, frozen)
         self._refuse_row_security(live)
         self._create(program.conflicts)
-        if self.connection is None:
-            self._create(guard_table)
-            sha256 = self.move.rail.sha256_of(self.move.source)
-            elsewhere = count_elsewhere(self.move.source, sha256, sorted(self.move.sets))
-            stop_if_any(self.context, f"seed sets that are not at {self.move.source}", elsewhere)
-            if not self.move.upgrade:
-                kept = kept_rows(self.move.rail.position(self.move.target)).subquery()
-                what = "rows that a revision above wanted to delete and a policy kept: go down one at a time"
-                stop_if_any(self.context, what, sa.select(sa.func.count()).select_from(kept))
+        return live
+
+    def _open_script(self, frozen: Sequence[FrozenTable]) -> None:
+        move = self.move
+        lines = (
+            *self.dialect.preamble,
+            f"This moves {', '.join(sorted(move.sets))} from {move.source} to {move.target}.",
+        )
+        # A name with a line break in it would end the comment.
+        self.context.impl.static_output("\n".join(f"-- {one_line(line)}" for line in lines))
+        names = sorted(table.name for table in frozen)
+        pointing = [ref for table in frozen for ref in table.referenced_by if ref.table not in names]
+        self._run_all((*self.dialect.lock_tables(names), *self.dialect.lock_pointing(pointing)))
+        self._create(program.conflicts)
+        self._create(guard_table)
+        lost = "seed tables that are not there, or hidden by something else of their name"
+        stop_if_any(self.context, lost, self.dialect.count_lost(names))
+        sha256 = move.rail.sha256_of(move.source)
+        elsewhere = count_elsewhere(move.source, sha256, sorted(move.sets))
+        stop_if_any(self.context, f"seed sets that are not at {move.source}", elsewhere)
+        if not move.upgrade:
+            kept = kept_rows(move.rail.position(move.target)).subquery()
+            what = "rows that a revision above wanted to delete and a policy kept: go down one at a time"
+            stop_if_any(self.context, what, sa.select(sa.func.count()).select_from(kept))
+
+    def _run_all(self, statements: Iterable[sa.Executable]) -> None:
+        for statement in statements:
+            self.context.execute(statement)
 
     def _refuse_row_security(self, live: Live) -> None:
         """All tables that hide rows, by name: the server, which is told to refuse, would name the first."""
@@ -261,11 +274,21 @@ class _Runner:
             count = sa.select(sa.func.count()).select_from(program.conflicts)
             stop_if_any(self.context, "conflicts with live rows, listed above", count)
 
-    def _guard_references(self, staged: Iterable[StagedTable], live: Live) -> None:
-        """Stop a script that deletes where a foreign key, unknown to the models, points at the table."""
-        known = {t.name: live.references[t.name] for t in staged if t.has("delete")}
-        if known:
-            count = self.dialect.count_unknown_references(known)
+    def _guard_references(self, plan: Plan) -> None:
+        """Stop where rows that would decide cannot be seen by this role, or are unknown to a script."""
+        known: dict[str, Sequence[Reference]] = {}
+        columns: dict[str, frozenset[str]] = {}
+        for table in plan.tables:
+            references, changing = program.deciding(plan, table)
+            hidden = next((one for one in references if not one.readable), None)
+            if hidden is not None:
+                raise HiddenRows(table.name, hidden)
+            if changing is None or changing:
+                known[table.name] = plan.references.get(table.name, ())
+            if changing:
+                columns[table.name] = changing
+        if self.connection is None and known:
+            count = self.dialect.count_unknown_references(known, columns)
             stop_if_any(self.context, "foreign keys that the models do not know", count)
 
     def _apply(self, plan: Plan) -> None:

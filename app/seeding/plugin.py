@@ -15,7 +15,7 @@ from app.seeding.dialects import dialect_named
 from app.seeding.ledger import TABLE_NAMES
 from app.seeding.options import RunOptions
 from app.seeding.run import SeedRun
-from app.seeding.session import open_script, pin
+from app.seeding.session import open_script, pin, settle_names
 from app.seeding.sets import SeedCatalog
 
 NAME = "app.seeding"
@@ -57,10 +57,18 @@ def attach(
 
 
 def lock(context: MigrationContext, seconds: float) -> None:
-    """First in the run's transaction: pin the session, wait for other runs; LockTimeout after `seconds`."""
+    """First in the run's transaction: pin the session, wait for other runs; LockTimeout after `seconds`.
+
+    From then on a bare name finds the catalog's own table, for the revisions of the schema, too.
+    """
     pin(context)
+    dialect = dialect_named(context.dialect.name)
     if context.connection is not None and not context.as_sql:
-        dialect_named(context.dialect.name).lock(context.connection, seconds)
+        dialect.lock(context.connection, seconds)
+    if context.as_sql:
+        for statement in dialect.lock_script():
+            context.execute(statement)
+    settle_names(context)
 
 
 # Reading documents takes many imports, and every command passes by here.

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.seeding.dialects import QualifiedName, dialect_named
 from app.seeding.errors import RowSecurity, SetupError
+from app.seeding.ledger import seed_state
 
 
 def open_script(context: MigrationContext) -> None:
@@ -47,6 +48,17 @@ def pin(context: MigrationContext) -> None:
         if refusal is None:
             raise
         raise SetupError(refusal) from None
+
+
+def settle_names(context: MigrationContext) -> None:
+    """Make bare names find the catalog's own tables, until the transaction ends.
+
+    The ledger shows which schema is theirs, or else Alembic's version table does; but one that was given a
+    schema of its own says nothing of the others.
+    """
+    version = [] if context.version_table_schema else [context.version_table]
+    for statement in dialect_named(context.dialect.name).home([seed_state.name, *version]):
+        context.execute(statement)
 
 
 def refuse_row_security(context: MigrationContext, tables: Iterable[QualifiedName]) -> None:

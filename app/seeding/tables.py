@@ -63,7 +63,10 @@ class FrozenForeignKey:
 class Reference:
     """A foreign key of any table that points at a seed table, column by column.
 
-    `identity` is the pointing table's primary key, where the live database was asked.
+    `schema` is None where the table's name alone finds it. The rest is what the live database said:
+    `identity` is the pointing table's primary key, `part` the schema and name of the partition, partitioned
+    root or inheriting table that the key names in place of the seed table itself, `readable` and `lockable`
+    what this role may do with the pointing table.
     """
 
     table: str
@@ -71,6 +74,9 @@ class Reference:
     target: tuple[str, ...]
     schema: str | None = None
     identity: tuple[str, ...] = ()
+    part: tuple[str, str] | None = None
+    readable: bool = True
+    lockable: bool = True
 
     def __str__(self) -> str:
         return ".".join(filter(None, [self.schema, self.table, ",".join(self.columns)]))

@@ -1,7 +1,8 @@
 """What the engine needs of a database beyond SQLAlchemy: bulk staging, literals, its catalog, its locks."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -14,6 +15,14 @@ from app.seeding.types import ColumnType
 
 QualifiedName = tuple[str | None, str]
 """A table's schema (None: found by the search path) and its name."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a table's name leads to: the schema that holds the table, or the problem with what is there."""
+
+    schema: str | None = None
+    problem: str = ""
 
 
 class Load(Protocol):
@@ -75,9 +84,35 @@ class SeedDialect(ABC):
     def lock(self, connection: Connection, seconds: float) -> None:
         """Keep other runs out until the transaction ends; LockTimeout after `seconds`."""
 
+    def lock_script(self) -> Iterable[sa.Executable]:
+        """The same as statements of a script, which waits for as long as its client lets it."""
+        return ()
+
+    def home(self, anchors: Sequence[str]) -> Iterable[sa.Executable]:
+        """Statements after which a bare name means the same table until the transaction ends.
+
+        The first of the tables `anchors` that is there shows where the catalog's home is.
+        """
+        return ()
+
+    @abstractmethod
+    def find(self, connection: Connection, tables: Sequence[str]) -> dict[str, Found]:
+        """What the tables' names lead to; no entry where there is nothing."""
+
+    @abstractmethod
+    def count_lost(self, tables: Sequence[str]) -> sa.Select[Any]:
+        """A query for how many of the tables are not there, or not what `find` has no problem with."""
+
     @abstractmethod
     def lock_tables(self, tables: Sequence[str]) -> Iterable[sa.Executable]:
-        """Statements that keep writers out of tables until the transaction ends."""
+        """Statements that keep writers, and new rows that point there, out of seed tables.
+
+        They hold until the transaction ends.
+        """
+
+    def lock_pointing(self, references: Iterable[Reference]) -> Iterable[sa.Executable]:
+        """Statements that keep writers out of the tables that the references belong to."""
+        return ()
 
     def secured(self, connection: Connection, tables: Sequence[QualifiedName]) -> list[str]:
         """Those of some tables whose row security may hide rows from this session, for a report."""
@@ -88,8 +123,13 @@ class SeedDialect(ABC):
         """Every foreign key of the database that points at one of `tables`, by the table it points at."""
 
     @abstractmethod
-    def count_unknown_references(self, known: dict[str, list[Reference]]) -> sa.Select[Any]:
-        """A query for how many foreign keys point at the tables of `known` without being listed there."""
+    def count_unknown_references(
+        self, known: Mapping[str, Sequence[Reference]], columns: Mapping[str, Collection[str]]
+    ) -> sa.Select[Any]:
+        """A query for how many foreign keys point at the tables of `known` without being listed there.
+
+        Of a table in `columns`, only those that point at one of these columns count.
+        """
 
     def equal(self, type_: ColumnType, one: ColumnElement[Any], other: Any) -> ColumnElement[bool]:
         """Whether two values of a type are the same, NULL being equal to NULL."""

@@ -1,16 +1,17 @@
 """PostgreSQL: COPY into staging tables, an advisory lock, the catalog's foreign keys."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.seeding.dialects.base import Load, QualifiedName, SeedDialect
+from app.seeding.dialects.base import Found, Load, QualifiedName, SeedDialect
+from app.seeding.dialects.pg_catalog import CANDIDATES, FOREIGN_KEYS, HOME, UNLIKE_INSERT
 from app.seeding.errors import LockTimeout
 from app.seeding.tables import Reference
 from app.seeding.types import ColumnType
@@ -75,7 +76,7 @@ class PostgreSQLDialect(SeedDialect):
 
     def loads_at_once(self, connection: Connection, tables: Sequence[str]) -> bool:
         """COPY knows no rules, and refuses where row security is active."""
-        return connection.execute(_UNLIKE_INSERT, {"tables": list(tables)}).first() is None
+        return connection.execute(UNLIKE_INSERT, {"tables": list(tables)}).first() is None
 
     def lock(self, connection: Connection, seconds: float) -> None:
         """A transaction's advisory lock: it ends with the transaction, however that ends.
@@ -91,9 +92,45 @@ class PostgreSQLDialect(SeedDialect):
                 raise
             raise LockTimeout(seconds) from None
 
+    def lock_script(self) -> Iterable[sa.Executable]:
+        yield sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK))
+
+    def home(self, anchors: Sequence[str]) -> Iterable[sa.Executable]:
+        yield HOME.bindparams(anchors=list(anchors), first=anchors[0])
+
+    def find(self, connection: Connection, tables: Sequence[str]) -> dict[str, Found]:
+        rows = connection.execute(CANDIDATES, {"tables": list(tables)})
+        return {row.name: _found(row) for row in rows}
+
+    def count_lost(self, tables: Sequence[str]) -> sa.Select[Any]:
+        found = (
+            CANDIDATES.bindparams(tables=sorted(tables))
+            .columns(
+                sa.column("kinds", ARRAY(sa.Text())),
+                sa.column("temporary", sa.Boolean()),
+                sa.column("home", sa.Boolean()),
+                sa.column("tables", sa.Integer()),
+            )
+            .subquery()
+        )
+        fine = sa.select(sa.func.count()).where(
+            found.c.kinds[1].in_(_TABLES), ~found.c.temporary, found.c.home | (found.c.tables == 1)
+        )
+        return sa.select(len(tables) - fine.scalar_subquery())
+
     def lock_tables(self, tables: Sequence[str]) -> Iterable[sa.Executable]:
-        names = ", ".join(f'"{name}"' for name in tables)
-        yield sa.text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
+        """EXCLUSIVE: who adds a row that points at a seed table takes ROW SHARE on that, in any schema.
+
+        So no row can come to point at one that goes, whatever it belongs to and whoever may lock that. Who
+        adds a foreign key, a partition, a child or a trigger waits, too.
+        """
+        yield _lock(map(_quoted, tables), "EXCLUSIVE")
+
+    def lock_pointing(self, references: Iterable[Reference]) -> Iterable[sa.Executable]:
+        """So that rows of open transactions are seen, those whose keys are checked late included."""
+        names = sorted({_name(reference) for reference in references if reference.lockable})
+        if names:
+            yield _lock(names, "SHARE ROW EXCLUSIVE")
 
     def prepare(self, tables: Sequence[sa.Table], parents: Sequence[sa.Table]) -> Iterable[sa.Executable]:
         if tables:
@@ -108,37 +145,51 @@ class PostgreSQLDialect(SeedDialect):
 
     def references(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Reference]]:
         found: dict[str, list[Reference]] = {name: [] for name in tables}
-        for row in connection.execute(_FOREIGN_KEYS, {"tables": list(tables)}):
-            schema = None if row.visible else row.schema
-            found[row.target].append(
-                Reference(
-                    row.child,
-                    tuple(row.child_columns),
-                    tuple(row.target_columns),
-                    schema,
-                    tuple(row.identity or ()),
-                )
+        for row in connection.execute(FOREIGN_KEYS, {"tables": list(tables)}):
+            reference = Reference(
+                row.child,
+                tuple(row.child_columns),
+                tuple(row.target_columns),
+                None if row.visible else row.schema,
+                tuple(row.identity or ()),
+                (row.part_schema, row.part) if row.parted else None,
+                row.readable,
+                row.lockable,
             )
+            # A table may have the same key twice.
+            if reference not in found[row.target]:
+                found[row.target].append(reference)
         return found
 
-    def count_unknown_references(self, known: dict[str, list[Reference]]) -> sa.Select[Any]:
+    def count_unknown_references(
+        self, known: Mapping[str, Sequence[Reference]], columns: Mapping[str, Collection[str]]
+    ) -> sa.Select[Any]:
         listed = sorted(
             f"{target} {ref.table} {','.join(ref.columns)}"
             for target, references in known.items()
             for ref in references
         )
         keys = (
-            _FOREIGN_KEYS.bindparams(tables=sorted(known))
+            FOREIGN_KEYS.bindparams(tables=sorted(known))
             .columns(
                 sa.column("child", sa.Text()),
+                sa.column("visible", sa.Boolean()),
+                sa.column("parted", sa.Boolean()),
                 sa.column("target", sa.Text()),
-                sa.column("child_columns", sa.ARRAY(sa.Text())),
+                sa.column("child_columns", ARRAY(sa.Text())),
+                sa.column("target_columns", ARRAY(sa.Text())),
             )
             .subquery()
         )
-        columns = sa.func.array_to_string(keys.c.child_columns, ",", type_=sa.Text)
-        name = keys.c.target + " " + keys.c.child + " " + columns
-        return sa.select(sa.func.count()).select_from(keys).where(name.not_in(listed))
+        names = sa.func.array_to_string(keys.c.child_columns, ",", type_=sa.Text)
+        name = keys.c.target + " " + keys.c.child + " " + names
+        # A table of another schema is not the one that the models know, whatever its name is.
+        unknown = sa.or_(~keys.c.visible, keys.c.parted, name.not_in(listed))
+        matters = [
+            sa.or_(keys.c.target != table, *(keys.c.target_columns.any(name) for name in sorted(changing)))
+            for table, changing in sorted(columns.items())
+        ]
+        return sa.select(sa.func.count()).select_from(keys).where(unknown, *matters)
 
     def equal(self, type_: ColumnType, one: ColumnElement[Any], other: Any) -> ColumnElement[bool]:
         if type_.kind == "json":
@@ -228,34 +279,40 @@ class _Copy:
         self._cursor.close()
 
 
-_UNLIKE_INSERT = sa.text(
-    """
-    SELECT relname FROM pg_class WHERE relname IN :tables AND pg_table_is_visible(oid)
-      AND (relkind NOT IN ('r', 'p') OR relhasrules OR row_security_active(oid))
-    """
-).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
+_TABLES = ("r", "p")
+_OTHERS = {
+    "v": "a view",
+    "m": "a materialized view",
+    "f": "a foreign table",
+    "S": "a sequence",
+    "c": "a type",
+}
 
 
-_FOREIGN_KEYS = sa.text(
-    """
-    SELECT child.relname::text AS child, space.nspname::text AS schema,
-      pg_table_is_visible(child.oid) AS visible, target.relname::text AS target,
-      (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(key.conkey) WITH ORDINALITY k(num, n)
-        JOIN pg_attribute a ON a.attrelid = child.oid AND a.attnum = k.num) AS child_columns,
-      (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(key.confkey) WITH ORDINALITY k(num, n)
-        JOIN pg_attribute a ON a.attrelid = target.oid AND a.attnum = k.num) AS target_columns,
-      (SELECT array_agg(a.attname::text ORDER BY k.n) FROM pg_constraint own,
-        unnest(own.conkey) WITH ORDINALITY k(num, n) JOIN pg_attribute a ON a.attnum = k.num
-        WHERE own.conrelid = child.oid AND own.contype = 'p' AND a.attrelid = child.oid) AS identity
-    FROM pg_constraint AS key
-    JOIN pg_class AS child ON child.oid = key.conrelid
-    JOIN pg_namespace AS space ON space.oid = child.relnamespace
-    JOIN pg_class AS target ON target.oid = key.confrelid
-    WHERE key.contype = 'f' AND key.conparentid = 0 AND pg_table_is_visible(target.oid)
-      AND target.relname IN :tables
-    ORDER BY child.relname, key.conname
-    """
-).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
+def _found(row: Any) -> Found:
+    schema, kind = row.schemas[0], row.kinds[0]
+    if row.temporary:
+        return Found(problem="a temporary table of this session")
+    if kind not in _TABLES:
+        return Found(problem=f"{_OTHERS.get(kind, 'an index')} in the schema {schema!r}")
+    if not row.home and row.tables > 1:
+        there = ", ".join(
+            repr(name) for name, kind in zip(row.schemas, row.kinds, strict=True) if kind in _TABLES
+        )
+        return Found(problem=f"a table in each of the schemas {there}, none of which holds the ledger")
+    return Found(schema)
+
+
+def _lock(names: Iterable[str], mode: str) -> sa.TextClause:
+    return sa.text(f"LOCK TABLE {', '.join(names)} IN {mode} MODE".replace(":", "\\:"))
+
+
+def _name(reference: Reference) -> str:
+    return ".".join(_quoted(name) for name in (reference.schema, reference.table) if name)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -2,15 +2,17 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.seeding.dialects.base import Load, SeedDialect
+from app.seeding.dialects.base import Found, Load, SeedDialect
+from app.seeding.errors import LockTimeout
 from app.seeding.tables import Reference
 from app.seeding.types import ColumnType, parse_timestamp
 
@@ -59,10 +61,39 @@ class SQLiteDialect(SeedDialect):
         return _Inserts(connection, table.name, columns)
 
     def lock(self, connection: Connection, seconds: float) -> None:
-        """Nothing to do: a migrating engine begins with BEGIN IMMEDIATE, which is the lock."""
+        """SQLite's own write lock: a migrating engine begins with it, a lent connection may not have."""
+        if getattr(connection.connection.dbapi_connection, "in_transaction", True):
+            return
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            if "readonly" in str(error.orig):
+                # Nobody writes by this connection; a command that only looks may go on.
+                return
+            if "locked" not in str(error.orig):
+                raise
+            raise LockTimeout(seconds) from None
+
+    def find(self, connection: Connection, tables: Sequence[str]) -> dict[str, Found]:
+        found: dict[str, Found] = {}
+        for row in connection.execute(_CANDIDATES, {"tables": list(tables)}):
+            problem = "a temporary table of this session" if row.temporary else f"a {row.kind}"
+            found.setdefault(row.name, Found(problem="" if row.fine else problem))
+        return found
+
+    def count_lost(self, tables: Sequence[str]) -> sa.Select[Any]:
+        found = (
+            _CANDIDATES.bindparams(tables=sorted(tables))
+            .columns(sa.column("name", sa.Text()), sa.column("fine", sa.Integer()))
+            .subquery()
+        )
+        fine = sa.select(found.c.name).group_by(found.c.name).having(sa.func.min(found.c.fine) == 1)
+        count = sa.select(sa.func.count()).select_from(fine.subquery())
+        return sa.select(len(tables) - count.scalar_subquery())
 
     def lock_tables(self, tables: Sequence[str]) -> Iterable[sa.Executable]:
-        return ()
+        """A write that writes nothing: what began without the write lock has it before it reads."""
+        yield sa.text("UPDATE main.seed_state SET status = status WHERE 0")
 
     def prepare(self, tables: Sequence[sa.Table], parents: Sequence[sa.Table]) -> Iterable[sa.Executable]:
         for table in parents:
@@ -74,6 +105,9 @@ class SQLiteDialect(SeedDialect):
             found[name] = {}
         identities: dict[str, tuple[str, ...]] = {}
         for row in connection.execute(_FOREIGN_KEYS, {"tables": list(tables)}):
+            if row.target_column is None:
+                # It names a column that is not there, so that no row can point by it.
+                continue
             found[row.target].setdefault((row.child, row.id), []).append(
                 (row.child_column, row.target_column)
             )
@@ -91,7 +125,9 @@ class SQLiteDialect(SeedDialect):
             for name, children in found.items()
         }
 
-    def count_unknown_references(self, known: dict[str, list[Reference]]) -> sa.Select[Any]:
+    def count_unknown_references(
+        self, known: Mapping[str, Sequence[Reference]], columns: Mapping[str, Collection[str]]
+    ) -> sa.Select[Any]:
         listed = sorted(
             f"{target} {ref.table} {column}"
             for target, references in known.items()
@@ -100,11 +136,15 @@ class SQLiteDialect(SeedDialect):
         )
         keys = (
             _FOREIGN_KEYS.bindparams(tables=sorted(known))
-            .columns(*(sa.column(name, sa.Text()) for name in ("child", "target", "child_column")))
+            .columns(*(sa.column(name, sa.Text()) for name in _KEY_COLUMNS))
             .subquery()
         )
         name = keys.c.target + " " + keys.c.child + " " + keys.c.child_column
-        return sa.select(sa.func.count()).select_from(keys).where(name.not_in(listed))
+        matters = [
+            sa.or_(keys.c.target != table, keys.c.target_column.in_(sorted(changing)))
+            for table, changing in sorted(columns.items())
+        ]
+        return sa.select(sa.func.count()).select_from(keys).where(name.not_in(listed), *matters)
 
     def same(self, one: ColumnElement[Any], other: Any) -> ColumnElement[bool]:
         # SQLAlchemy renders is_not_distinct_from() as IS too, but drops literal_binds on the way.
@@ -143,16 +183,32 @@ class _Inserts:
         self._cursor.close()
 
 
-# A key that names no columns points at the primary key; seed tables have one of one column.
+_CANDIDATES = sa.text(
+    """
+    SELECT name, type AS kind, 1 AS temporary, 0 AS fine FROM temp.sqlite_master WHERE name IN :tables
+    UNION ALL
+    SELECT name, CASE WHEN sql LIKE 'CREATE VIRTUAL%' THEN 'virtual table' ELSE type END, 0,
+      type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'
+    FROM main.sqlite_master WHERE name IN :tables
+    """
+).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
+"""Everything of these names; a temporary table hides one of the database."""
+
+_KEY_COLUMNS = ("child", "target", "child_column", "target_column")
+
+# A key that names no columns points at the primary key; seed tables have one of one column. Names are
+# compared as SQLite does, and come back as the tables have them.
 _FOREIGN_KEYS = sa.text(
     """
-    SELECT child.name AS child, key.id AS id, target.name AS target, key."from" AS child_column,
-      coalesce(key."to", (SELECT name FROM pragma_table_info(target.name) WHERE pk = 1))
-        AS target_column,
+    SELECT child.name AS child, key.id AS id, target.name AS target,
+      coalesce((SELECT name FROM pragma_table_info(child.name) WHERE lower(name) = lower(key."from")),
+        key."from") AS child_column,
+      (SELECT name FROM pragma_table_info(target.name)
+        WHERE CASE WHEN key."to" IS NULL THEN pk = 1 ELSE lower(name) = lower(key."to") END) AS target_column,
       (SELECT json_group_array(name) FROM pragma_table_info(child.name) WHERE pk > 0) AS identity
-    FROM sqlite_master AS child
+    FROM main.sqlite_master AS child
     JOIN pragma_foreign_key_list(child.name) AS key
-    JOIN sqlite_master AS target ON target.type = 'table' AND lower(target.name) = lower(key."table")
+    JOIN main.sqlite_master AS target ON target.type = 'table' AND lower(target.name) = lower(key."table")
     WHERE child.type = 'table' AND target.name IN :tables
     ORDER BY child.name, key.id, key.seq
     """

@@ -5,10 +5,11 @@ walks live rows one by one.
 """
 
 from app.seeding.program.apply import apply
-from app.seeding.program.check import check, pointing_rows
+from app.seeding.program.check import check
 from app.seeding.program.differ import ADOPTED, DELETED, EDITED, KEPT, differing_rows
 from app.seeding.program.parts import Plan, Statement, conflicts, parents_of
 from app.seeding.program.record import record
+from app.seeding.program.references import deciding, pointing_rows
 from app.seeding.program.resolve import resolve
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "apply",
     "check",
     "conflicts",
+    "deciding",
     "differing_rows",
     "parents_of",
     "pointing_rows",

@@ -16,6 +16,7 @@ from app.seeding.program.parts import (
     given_back,
     pre_image,
 )
+from app.seeding.program.references import unheld
 from app.seeding.program.remember import forget, remember
 from app.seeding.stage import StagedTable
 
@@ -66,7 +67,10 @@ def _park(plan: Plan, table: StagedTable) -> Iterator[Statement]:
             if kind_of not in ("string", "text"):
                 value = sa.null()
             yield Statement(
-                sa.update(table.live).values({name: value}).where(table.live_id == stage.c.live_id, *moving)
+                sa.update(table.live)
+                .values({name: value})
+                # A value that rows point by is not changed, not even for a moment.
+                .where(table.live_id == stage.c.live_id, *moving, *unheld(plan, table, name))
             )
 
 
@@ -182,6 +186,7 @@ def _give_back(plan: Plan, table: StagedTable) -> Iterator[Statement]:
                     before.exists(),
                     equal(plan, table, name, stage.c["o_" + name]),
                     *conditions,
+                    *unheld(plan, table, name),
                 )
             )
 

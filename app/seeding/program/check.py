@@ -4,16 +4,15 @@ Under `abort` the conflicts are only collected. Under `keep` and `overwrite` eac
 found, because one decides the next: a row that is kept keeps the rows that it points at.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.seeding.ledger import seed_ledger
 from app.seeding.options import Policy
-from app.seeding.program import settle
+from app.seeding.program import references, settle
 from app.seeding.program.parts import (
     Plan,
     Statement,
@@ -21,12 +20,10 @@ from app.seeding.program.parts import (
     conflict,
     entries,
     equal,
-    given_back,
     leads_somewhere,
     pre_image,
 )
 from app.seeding.stage import StagedTable
-from app.seeding.tables import Reference
 
 
 def check(plan: Plan) -> Iterator[Statement]:
@@ -39,8 +36,12 @@ def check(plan: Plan) -> Iterator[Statement]:
             yield from settle.links(plan, table)
         if table.has("insert"):
             yield from _check_inserts(plan, table)
+            yield from references.check_changes(plan, table, "insert")
+            if settled:
+                yield from settle.held_inserts(plan, table)
         if table.has("update"):
             yield from _check_updates(plan, table)
+            yield from references.check_changes(plan, table, "update")
             if settled:
                 yield from settle.updates(plan, table)
         if settled:
@@ -51,7 +52,8 @@ def check(plan: Plan) -> Iterator[Statement]:
         yield from _check_deletes(plan, table)
         if settled:
             yield from settle.edited_deletes(plan, table)
-        yield from _check_references(plan, table, probed)
+        yield from references.check_give_back(plan, table)
+        yield from references.check_deletes(plan, table, probed)
         if settled:
             yield from settle.referenced_deletes(table)
             yield from analyzed(plan, table, "delete")
@@ -200,115 +202,3 @@ def _check_hidden_edits(
         stage.c["o_" + name],
         pre_image(plan, table, name, before),
     )
-
-
-def _check_references(plan: Plan, table: StagedTable, probed: set[str]) -> Iterator[Statement]:
-    """The foreign keys that lead to rows that would go, but for those of tables that all rows would leave."""
-    for reference in plan.references.get(table.name, ()):
-        child = _child(plan, reference)
-        if child is not None and child.name not in probed:
-            probed.add(child.name)
-            yield _probe_stays(child)
-        if child is None or plan.may("stay", child.name):
-            yield _check_reference(plan, table, reference)
-
-
-def _probe_stays(table: StagedTable) -> Statement:
-    """Whether rows of a table stay: one count, no longer than that of its staged deletes."""
-    going: Any = sa.literal(0)
-    if table.has("delete"):
-        stage, live = table.deletes, table.live
-        ours = sa.select(sa.func.count().label("n")).join_from(stage, live, table.live_id == stage.c.live_id)
-        # Asked for twice below, and counted once.
-        counted = ours.where(stage.c.outcome.is_(None)).cte("going")
-        going = sa.select(counted.c.n).scalar_subquery()
-    some = sa.select(table.live_id).limit(going + 1).subquery()
-    left = sa.select(sa.func.count()).select_from(some).scalar_subquery()
-    return Statement(sa.select(left - going), ("stay", table.name), probe=True)
-
-
-def _check_reference(plan: Plan, table: StagedTable, reference: Reference) -> Statement:
-    """`referenced`: rows that stay point at a row that would go, whatever the key's ON DELETE says."""
-    stage = table.deletes
-    rows = _pointed_at(plan, table, reference, _other(plan, reference))
-    rows = rows.where(stage.c.outcome.is_(None)).group_by(stage.c.seed_id)
-    return conflict(plan, "referenced", table, "", rows, sa.literal(str(reference)), sa.func.count())
-
-
-def pointing_rows(plan: Plan, table: StagedTable, reference: Reference, seed_id: UUID) -> sa.Select[Any]:
-    """The primary keys, as text, of the rows that a `referenced` conflict counts."""
-    other = _other(plan, reference)
-    identity: list[Any] = [plan.dialect.text(other.c[name]) for name in reference.identity]
-    rows = _pointed_at(plan, table, reference, other).where(table.deletes.c.seed_id == seed_id)
-    return rows.with_only_columns(*identity).order_by(*identity)
-
-
-def _other(plan: Plan, reference: Reference) -> Any:
-    """The table that a foreign key belongs to, under a name of its own: it may be the seed table."""
-    child = _child(plan, reference)
-    names = dict.fromkeys([*reference.columns, *reference.identity, *([child.frozen.id] if child else [])])
-    columns: list[Any] = [sa.column(name) for name in names]
-    return sa.table(reference.table, *columns, schema=reference.schema).alias("other")
-
-
-def _child(plan: Plan, reference: Reference) -> StagedTable | None:
-    return plan.staged(reference.table) if reference.schema is None else None
-
-
-def _pointed_at(plan: Plan, table: StagedTable, reference: Reference, other: Any) -> sa.Select[Any]:
-    """Staged deletes with the rows that stay and point at them."""
-    points = [
-        other.c[column] == table.live.c[target]
-        for column, target in zip(reference.columns, reference.target, strict=True)
-    ]
-    child = _child(plan, reference)
-    stays = _stays(plan, child, other, reference) if child else []
-    return (
-        sa.select(table.deletes)
-        .join(table.live, table.live_id == table.deletes.c.live_id)
-        .join(other, sa.and_(*points))
-        .where(*stays)
-    )
-
-
-def _stays(plan: Plan, child: StagedTable, other: Any, reference: Reference) -> Sequence[ColumnElement[bool]]:
-    """Conditions for a referencing row that this move neither deletes, points elsewhere, nor gives back.
-
-    Each is a set of ids that is made once, whatever row it is asked of.
-    """
-    sets: list[sa.Select[Any]] = []
-    column = reference.columns[0]
-    row = child.live.alias("row")
-    row_id = row.c[child.frozen.id]
-    if child.has("delete"):
-        going = child.deletes.alias("going")
-        sets.append(sa.select(going.c.live_id).where(going.c.outcome.is_(None)))
-    if child.has("update") and column in child.updated:
-        moved = child.updates.alias("moved")
-        sets.append(
-            sa.select(row_id)
-            .join_from(moved, row, row_id == moved.c.live_id)
-            .where(
-                moved.c.outcome.is_(None),
-                moved.c["r_" + column].is_not(None),
-                ~plan.dialect.same(moved.c["n_" + column], row.c[column]),
-            )
-        )
-    if child.has("delete") and column in child.columns:
-        # A row that goes back to its owner gets back the link that it had before the seed.
-        back = child.deletes.alias("back")
-        before = entries(child, back.c.seed_id, ["changed"], column)
-        own = pre_image(plan, child, column, before)
-        _, conditions = given_back(plan, child, column, own)
-        sets.append(
-            sa.select(row_id)
-            .join_from(back, row, row_id == back.c.live_id)
-            .where(
-                back.c.outcome == "adopted",
-                before.exists(),
-                plan.dialect.same(row.c[column], back.c["o_" + column]),
-                ~plan.dialect.same(own, row.c[column]),
-                *conditions,
-            )
-        )
-    return [other.c[child.frozen.id].not_in(ids) for ids in sets]

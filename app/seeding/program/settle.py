@@ -56,7 +56,9 @@ def updates(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     stage, live = table.updates, table.live
     for name in sorted(table.updated):
         changed = stage.c["r_" + name]
-        kinds = ["unlinked"] if plan.policy is Policy.OVERWRITE else ["edited", "unlinked"]
+        kinds = ["unlinked", "referenced"]
+        if plan.policy is Policy.KEEP:
+            kinds.append("edited")
         if not plan.upgrade and name in table.frozen.foreign_keys and table.frozen.columns[name].nullable:
             # What is there belongs to the state above: the row that it leads to may go.
             kinds.remove("unlinked")
@@ -93,6 +95,23 @@ def updates(plan: Plan, table: StagedTable) -> Iterator[Statement]:
             ("kept", table.name),
         )
     yield Statement(sa.update(stage).values(outcome="absent").where(gone))
+
+
+def held_inserts(plan: Plan, table: StagedTable) -> Iterator[Statement]:
+    """A row that was there keeps the values by which others point at it."""
+    stage = table.inserts
+    targets = {name for key in plan.references.get(table.name, ()) for name in key.target}
+    for name in table.columns:
+        if name in targets:
+            yield Statement(
+                sa.update(stage)
+                .values({"n_" + name: table.live.c[name]})
+                .where(
+                    stage.c.outcome.in_(["adopted", "released"]),
+                    in_conflict(table, stage, ["referenced"], name),
+                    table.live_id == stage.c.live_id,
+                )
+            )
 
 
 def _cut(table: StagedTable, rows: sa.Select[Any], stage: sa.Table, name: str, position: Any) -> Statement:

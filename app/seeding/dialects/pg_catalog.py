@@ -1,0 +1,114 @@
+"""PostgreSQL's catalog: what a name finds, which tables belong to one, and which foreign keys point at them.
+
+Every query here leans on `HOME`: after it, `pg_table_is_visible` says of a table whether the run's own
+statements, which use bare names, work on that very table.
+"""
+
+import sqlalchemy as sa
+
+
+def _of_tables(sql: str, name: str = "tables") -> sa.TextClause:
+    return sa.text(sql).bindparams(sa.bindparam(name, expanding=True, type_=sa.Text()))
+
+
+HOME = _of_tables(
+    """
+    WITH path AS (
+      -- The schemas that are there, without those that are looked into anyway: the server's, temporary ones.
+      SELECT name, n FROM unnest(current_schemas(false)) WITH ORDINALITY AS path(name, n)
+      WHERE left(name::text, 3) <> 'pg_'
+    ), home AS (
+      SELECT name FROM path
+      JOIN pg_namespace AS space ON space.nspname = path.name
+      JOIN pg_class AS anchor ON anchor.relnamespace = space.oid AND anchor.relname IN :anchors
+        AND anchor.relkind IN ('r', 'p')
+      ORDER BY anchor.relname <> :first, n LIMIT 1
+    )
+    SELECT set_config('search_path', coalesce(
+      (SELECT string_agg(quote_ident(name::text), ', '
+          ORDER BY name <> coalesce((SELECT name FROM home), current_schema()), n) FROM path),
+      current_setting('search_path')), true)
+    """,
+    "anchors",
+).bindparams(sa.bindparam("first", type_=sa.Text()))
+"""Put the catalog's home first in the search path, and then what was there.
+
+A schema named like the role, or one that somebody put before, may hold a table of the same name. Home is
+where the first of the anchors is (the ledger, or else Alembic's version table), and the current schema of a
+database that has none yet.
+"""
+
+CANDIDATES = _of_tables(
+    """
+    SELECT class.relname::text AS name,
+      array_agg(space.nspname::text ORDER BY path.n) AS schemas,
+      array_agg(class.relkind::text ORDER BY path.n) AS kinds,
+      (array_agg(class.relpersistence::text ORDER BY path.n))[1] = 't' AS temporary,
+      (array_agg(space.nspname = current_schema() ORDER BY path.n))[1] AS home,
+      count(*) FILTER (WHERE class.relkind IN ('r', 'p')) AS tables
+    FROM unnest(current_schemas(true)) WITH ORDINALITY AS path(name, n)
+    JOIN pg_namespace AS space ON space.nspname = path.name
+    JOIN pg_class AS class ON class.relnamespace = space.oid
+    WHERE class.relname IN :tables
+    GROUP BY class.relname
+    """
+)
+"""Everything of these names on the search path, in its order: the first is what a statement finds."""
+
+UNLIKE_INSERT = _of_tables(
+    """
+    SELECT relname FROM pg_class WHERE relname IN :tables AND pg_table_is_visible(oid)
+      AND (relkind NOT IN ('r', 'p') OR relhasrules OR row_security_active(oid))
+    """
+)
+"""The tables to which COPY writes otherwise than INSERT, or not at all."""
+
+FOREIGN_KEYS = _of_tables(
+    """
+    WITH RECURSIVE seeded AS (
+      SELECT oid FROM pg_class
+      WHERE relname IN :tables AND pg_table_is_visible(oid) AND relkind IN ('r', 'p')
+    ), below AS (
+      -- A row of a seed table may be stored in a partition, or in a table that inherits: a key may name that.
+      SELECT oid, oid AS target FROM seeded
+      UNION
+      SELECT tree.inhrelid, below.target FROM below JOIN pg_inherits AS tree ON tree.inhparent = below.oid
+    ), above AS (
+      -- And where a seed table is itself a partition, a key that names its root holds for its rows, too.
+      SELECT oid, oid AS target FROM seeded
+      UNION
+      SELECT tree.inhparent, above.target FROM above
+      JOIN pg_class AS part ON part.oid = above.oid AND part.relispartition
+      JOIN pg_inherits AS tree ON tree.inhrelid = above.oid
+    ), family AS (
+      SELECT oid, target FROM below UNION SELECT oid, target FROM above
+    )
+    SELECT child.relname::text AS child, space.nspname::text AS schema,
+      pg_table_is_visible(child.oid) AS visible, target.relname::text AS target,
+      part.oid <> target.oid AS parted, part_space.nspname::text AS part_schema, part.relname::text AS part,
+      (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(key.conkey) WITH ORDINALITY k(num, n)
+        JOIN pg_attribute a ON a.attrelid = child.oid AND a.attnum = k.num) AS child_columns,
+      (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(key.confkey) WITH ORDINALITY k(num, n)
+        JOIN pg_attribute a ON a.attrelid = part.oid AND a.attnum = k.num) AS target_columns,
+      (SELECT array_agg(a.attname::text ORDER BY k.n) FROM pg_constraint own,
+        unnest(own.conkey) WITH ORDINALITY k(num, n) JOIN pg_attribute a ON a.attnum = k.num
+        WHERE own.conrelid = child.oid AND own.contype = 'p' AND a.attrelid = child.oid
+        HAVING bool_and(has_column_privilege(child.oid, k.num, 'SELECT'))) AS identity,
+      has_schema_privilege(space.oid, 'USAGE') AND
+        (SELECT bool_and(has_column_privilege(child.oid, num, 'SELECT')) FROM unnest(key.conkey) AS num)
+        AS readable,
+      has_schema_privilege(space.oid, 'USAGE') AND
+        has_table_privilege(child.oid, 'UPDATE, DELETE, TRUNCATE') AS lockable
+    FROM pg_constraint AS key
+    JOIN family ON family.oid = key.confrelid
+    JOIN pg_class AS target ON target.oid = family.target
+    JOIN pg_class AS part ON part.oid = key.confrelid
+    JOIN pg_namespace AS part_space ON part_space.oid = part.relnamespace
+    JOIN pg_class AS child ON child.oid = key.conrelid
+    JOIN pg_namespace AS space ON space.oid = child.relnamespace
+    -- A key of a partitioned table, or at one, stands once more for each of its partitions, with a parent.
+    WHERE key.contype = 'f' AND key.conparentid = 0
+    ORDER BY child.relname, space.nspname, key.conname
+    """
+)
+"""Every foreign key that holds for rows of some tables, whatever schema it belongs to."""
