@@ -70,7 +70,7 @@ def _lock_pointing(
         new = [ref for refs in references.values() for ref in refs if (ref.schema, ref.table) not in locked]
         if not new:
             return references
-        _execute(connection, dialect.lock_pointing(new))
+        _execute(connection, dialect.lock_pointing(new, sorted(names)))
         locked |= {(ref.schema, ref.table) for ref in new}
 
 

@@ -128,7 +128,7 @@ class _Runner:
         self.context.impl.static_output("\n".join(f"-- {one_line(line)}" for line in lines))
         names = sorted(table.name for table in frozen)
         pointing = [ref for table in frozen for ref in table.referenced_by if ref.table not in names]
-        self._run_all((*self.dialect.lock_tables(names), *self.dialect.lock_pointing(pointing)))
+        self._run_all((*self.dialect.lock_tables(names), *self.dialect.lock_pointing(pointing, names)))
         self._create(program.conflicts)
         self._create(guard_table)
         lost = "seed tables that are not there, or hidden by something else of their name"

@@ -105,13 +105,15 @@ class SeedDialect(ABC):
 
     @abstractmethod
     def lock_tables(self, tables: Sequence[str]) -> Iterable[sa.Executable]:
-        """Statements that keep writers, and new rows that point there, out of seed tables.
+        """Statements that keep writers, and changes of the schema, out of seed tables.
 
         They hold until the transaction ends.
         """
 
-    def lock_pointing(self, references: Iterable[Reference]) -> Iterable[sa.Executable]:
-        """Statements that keep writers out of the tables that the references belong to."""
+    def lock_pointing(
+        self, references: Sequence[Reference], tables: Sequence[str]
+    ) -> Iterable[sa.Executable]:
+        """Statements that keep new rows which point at seed tables out of the references' own tables."""
         return ()
 
     def secured(self, connection: Connection, tables: Sequence[QualifiedName]) -> list[str]:

@@ -119,18 +119,22 @@ class PostgreSQLDialect(SeedDialect):
         return sa.select(len(tables) - fine.scalar_subquery())
 
     def lock_tables(self, tables: Sequence[str]) -> Iterable[sa.Executable]:
-        """EXCLUSIVE: who adds a row that points at a seed table takes ROW SHARE on that, in any schema.
+        """SHARE ROW EXCLUSIVE: who adds a foreign key, a partition, a child or a trigger waits, too."""
+        yield _lock(map(_quoted, tables), "SHARE ROW EXCLUSIVE")
 
-        So no row can come to point at one that goes, whatever it belongs to and whoever may lock that. Who
-        adds a foreign key, a partition, a child or a trigger waits, too.
+    def lock_pointing(
+        self, references: Sequence[Reference], tables: Sequence[str]
+    ) -> Iterable[sa.Executable]:
+        """The same for tables that this role may lock; for others, EXCLUSIVE on what they point at.
+
+        Who adds a row that points at a seed table takes ROW SHARE on that, whatever table the row is of, and
+        EXCLUSIVE alone keeps that out. It comes last: keys that are checked at the end need ROW SHARE then.
         """
-        yield _lock(map(_quoted, tables), "EXCLUSIVE")
-
-    def lock_pointing(self, references: Iterable[Reference]) -> Iterable[sa.Executable]:
-        """So that rows of open transactions are seen, those whose keys are checked late included."""
         names = sorted({_name(reference) for reference in references if reference.lockable})
         if names:
             yield _lock(names, "SHARE ROW EXCLUSIVE")
+        if not all(reference.lockable for reference in references):
+            yield _lock(map(_quoted, tables), "EXCLUSIVE")
 
     def prepare(self, tables: Sequence[sa.Table], parents: Sequence[sa.Table]) -> Iterable[sa.Executable]:
         if tables:
@@ -186,7 +190,10 @@ class PostgreSQLDialect(SeedDialect):
         # A table of another schema is not the one that the models know, whatever its name is.
         unknown = sa.or_(~keys.c.visible, keys.c.parted, name.not_in(listed))
         matters = [
-            sa.or_(keys.c.target != table, *(keys.c.target_columns.any(name) for name in sorted(changing)))
+            sa.or_(
+                keys.c.target != table,
+                *(sa.literal(name) == sa.any_(keys.c.target_columns) for name in sorted(changing)),
+            )
             for table, changing in sorted(columns.items())
         ]
         return sa.select(sa.func.count()).select_from(keys).where(unknown, *matters)
