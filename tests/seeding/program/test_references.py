@@ -8,8 +8,7 @@ from app.seeding import ConflictError
 from tests.laws.test_found import groups, node, sizes
 from tests.laws.world import Make, World, node_id
 
-SETTLING = ["keep", "overwrite"]
-ACTIONS = ["NO ACTION", "CASCADE", "SET NULL"]
+ACTIONS = ["CASCADE", "NO ACTION"]
 
 
 def watch(world: World, action: str = "NO ACTION") -> None:
@@ -49,8 +48,7 @@ def test_refuses_to_change_a_value_that_rows_point_by(world: World, action: str)
     assert world.content() == before
 
 
-@pytest.mark.parametrize("policy", SETTLING)
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize(("policy", "action"), [("keep", "CASCADE"), ("overwrite", "SET NULL")])
 def test_a_policy_leaves_a_value_that_rows_point_by(world: World, policy: str, action: str) -> None:
     world.upgrade("seed_0001")
     watch(world, action)
@@ -82,12 +80,11 @@ def test_a_row_that_points_by_part_of_a_key_points_nowhere(world: World) -> None
     assert sizes(world) == {"a": 2, "b": 2}
 
 
-@pytest.mark.parametrize("action", ACTIONS)
-@pytest.mark.parametrize("policy", ["abort", *SETTLING])
-def test_a_script_leaves_a_value_that_rows_may_point_by(world: World, policy: str, action: str) -> None:
+@pytest.mark.parametrize("policy", ["abort", "overwrite"])
+def test_a_script_leaves_a_value_that_rows_may_point_by(world: World, policy: str) -> None:
     world.upgrade("seed_0001")
     script = world.script("upgrade", "seed_0001:seed_0002", policy)
-    watch(world, action)
+    watch(world, "CASCADE")
     assert not world.run_script(script)
     assert sizes(world) == {"a": 1, "b": 1}
     world.database.execute("DROP TABLE watch")
@@ -149,11 +146,10 @@ def slots(**slots_: str) -> dict[str, Any]:
     return state
 
 
-@pytest.mark.parametrize("action", ACTIONS)
-def test_a_swap_of_unique_values_does_not_move_those_that_rows_point_by(make: Make, action: str) -> None:
+def test_a_swap_of_unique_values_does_not_move_those_that_rows_point_by(make: Make) -> None:
     world = make(([slots(x="one", y="two"), slots(x="two", y="one")], 99, []))
     world.upgrade("seed_0001")
-    world.database.execute(f"CREATE TABLE plugs (s VARCHAR(50) REFERENCES nodes (slot) ON UPDATE {action})")
+    world.database.execute("CREATE TABLE plugs (s VARCHAR(50) REFERENCES nodes (slot) ON UPDATE CASCADE)")
     world.database.execute("INSERT INTO plugs VALUES ('one')")
     before = world.content()
     with pytest.raises(ConflictError, match=r"nodes \(x, g\): its slot would be changed"):
