@@ -59,6 +59,8 @@ def differences(connection: Connection, rail: Rail, *, quiet: bool = True) -> li
     found: list[Difference] = []
     savepoint = connection.begin_nested()
     try:
+        for statement in dialect_named(connection.dialect.name).pin([seed_state.name]):
+            connection.execute(statement)
         for revision, sets in _applied(connection).items():
             rail.verify(rail.between(SEED_BASE, revision))
             comparison = _Comparison(connection, rail, revision, sets)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from alembic.util import CommandError
 
-from app.seeding.quoting import defused
+from app.seeding.quoting import defused, shown
 
 FAULT_LIMIT = 25
 """How many faults or conflicts a report lists; the total is always given."""
@@ -59,8 +59,9 @@ class HiddenRows(SeedError):
     def __init__(self, table: str, reference: object) -> None:
         self.table, self.reference = table, reference
         super().__init__(
-            f"rows of {reference} may point at rows of {table}, and this role may not read them; nothing was"
-            " written\n  grant it SELECT on that table and USAGE on its schema, or run as one that has"
+            f"rows of {shown(reference)} may point at rows of {shown(table)}, and this role may not read"
+            " them; nothing was written\n"
+            "  grant it SELECT on that table and USAGE on its schema, or run as a role that has both"
         )
 
 

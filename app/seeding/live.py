@@ -12,6 +12,7 @@ from sqlalchemy.types import TypeEngine
 
 from app.seeding.dialects import SeedDialect
 from app.seeding.errors import SetupError
+from app.seeding.quoting import shown
 from app.seeding.tables import FrozenTable, Reference
 
 # A default that is computed (now(), nextval(...)) says nothing about whether a row was edited.
@@ -56,6 +57,11 @@ def lock_and_read(connection: Connection, dialect: SeedDialect, tables: Sequence
     return _read(connection, tables, homes, references)
 
 
+def read_live(connection: Connection, dialect: SeedDialect, tables: Sequence[FrozenTable]) -> Live:
+    """The live schema as it is now, without locks and without foreign keys, for a look at rows."""
+    return _read(connection, tables, _find(connection, dialect, [table.name for table in tables]), {})
+
+
 def _lock_pointing(
     connection: Connection, dialect: SeedDialect, names: Sequence[str]
 ) -> dict[str, list[Reference]]:
@@ -80,13 +86,13 @@ def _find(connection: Connection, dialect: SeedDialect, names: Sequence[str]) ->
     for name in names:
         if name not in found:
             raise SetupError(
-                f"the seeds need the table {name}, which the database does not have;"
+                f"the seeds need the table {shown(name)}, which the database does not have;"
                 " was it dropped by hand, or renamed by a schema revision?"
             )
         if found[name].problem:
             raise SetupError(
-                f"the seeds need the table {name}, but its name finds {found[name].problem}; nothing was"
-                " written\n  rename or drop what stands in its place, or set the search path of the run"
+                f"the seeds need the table {shown(name)}, but its name finds {found[name].problem};"
+                " nothing was written\n  rename or drop what stands in its place, or set the search path of the run"
             )
     return {name: found[name].schema for name in names}
 

@@ -13,6 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from app.seeding.dialects.base import Found, Load, QualifiedName, SeedDialect
 from app.seeding.dialects.pg_catalog import CANDIDATES, FOREIGN_KEYS, HOME, UNLIKE_INSERT
 from app.seeding.errors import LockTimeout
+from app.seeding.quoting import quoted
 from app.seeding.tables import Reference
 from app.seeding.types import ColumnType
 
@@ -301,10 +302,10 @@ def _found(row: Any) -> Found:
     if row.temporary:
         return Found(problem="a temporary table of this session")
     if kind not in _TABLES:
-        return Found(problem=f"{_OTHERS.get(kind, 'an index')} in the schema {schema!r}")
+        return Found(problem=f"{_OTHERS.get(kind, 'an index')} in the schema {quoted(schema)}")
     if not row.home and row.tables > 1:
         there = ", ".join(
-            repr(name) for name, kind in zip(row.schemas, row.kinds, strict=True) if kind in _TABLES
+            quoted(name) for name, kind in zip(row.schemas, row.kinds, strict=True) if kind in _TABLES
         )
         return Found(problem=f"a table in each of the schemas {there}, none of which holds the ledger")
     return Found(schema)
