@@ -59,7 +59,7 @@ def differences(connection: Connection, rail: Rail, *, quiet: bool = True) -> li
     found: list[Difference] = []
     savepoint = connection.begin_nested()
     try:
-        for statement in dialect_named(connection.dialect.name).pin([seed_state.name]):
+        for statement in dialect_named(connection.dialect.name).home([seed_state.name]):
             connection.execute(statement)
         for revision, sets in _applied(connection).items():
             rail.verify(rail.between(SEED_BASE, revision))

@@ -92,7 +92,8 @@ def _find(connection: Connection, dialect: SeedDialect, names: Sequence[str]) ->
         if found[name].problem:
             raise SetupError(
                 f"the seeds need the table {shown(name)}, but its name finds {found[name].problem};"
-                " nothing was written\n  rename or drop what stands in its place, or set the search path of the run"
+                " nothing was written\n"
+                "  rename or drop what stands in its place, or set the search path of the run"
             )
     return {name: found[name].schema for name in names}
 

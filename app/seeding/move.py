@@ -148,7 +148,8 @@ class _Runner:
     def _refuse_row_security(self, live: Live) -> None:
         """All tables that hide rows, by name: the server, which is told to refuse, would name the first."""
         tables = self.move.tables
-        asked = {(ref.schema, ref.table) for refs in live.references.values() for ref in refs}
+        known = (ref for refs in live.references.values() for ref in refs if ref.readable)
+        asked = {(ref.schema, ref.table) for ref in known}
         asked |= {(None, key.table) for table in tables for key in table.foreign_keys.values()}
         asked |= {(None, table.name) for table in tables}
         refuse_row_security(self.context, asked)

@@ -166,11 +166,11 @@ def test_a_connection_that_is_lent_has_sqlite_s_write_lock_before_it_reads(make_
     world = make_on_sqlite(HISTORY)
     world.upgrade()
     # As anybody makes one: the driver begins its transactions late, and for writing only.
-    plain = sa.create_engine(world.database.url, connect_args={"timeout": 0.1})
+    plain = sa.create_engine(world.database.url)
     world.database._migrating = plain
 
     def write() -> None:
-        user = sa.create_engine(world.database.url, connect_args={"timeout": 0.1})
+        user = sa.create_engine(world.database.url, poolclass=sa.NullPool, connect_args={"timeout": 0.1})
         with user.connect() as connection, pytest.raises(sa.exc.OperationalError, match="locked"):
             connection.execute(sa.text("UPDATE groups SET size = 9"))
 
@@ -183,7 +183,7 @@ def test_a_connection_that_is_lent_has_sqlite_s_write_lock_before_it_reads(make_
 def test_a_connection_that_is_lent_waits_for_sqlite_s_write_lock_as_others_do(sqlite: Any) -> None:
     with sqlite.engine.begin() as user:
         user.execute(sa.text("CREATE TABLE taken (n int)"))
-        lent = sa.create_engine(sqlite.url, connect_args={"timeout": 0.1})
+        lent = sa.create_engine(sqlite.url, poolclass=sa.NullPool, connect_args={"timeout": 0.1})
         with lent.connect() as connection, pytest.raises(LockTimeout, match="gave up after"):
             dialect_named("sqlite").lock(connection, 0.1)
 
