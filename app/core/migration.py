@@ -21,6 +21,7 @@ from app.core.engines import connected, new_engine
 from app.core.errors import AppError, DatabaseUnavailable, SchemaBehind, is_lock_timeout, shown_url
 from app.core.types import UTCDateTime
 from app.seeding import SEED_BASE, Deadlock, LockTimeout, Rail, RunOptions, SeedError
+from app.seeding.quoting import shown
 
 
 def alembic_config(options: Mapping[str, str | None] | None = None, *, quiet: bool = False) -> Config:
@@ -89,17 +90,18 @@ def require_schema() -> None:
         raise SchemaBehind(f"there is no database {shown_url(url)} yet: alembic upgrade head makes it")
     scripts = ScriptDirectory.from_config(alembic_config())
     head = Rail(scripts).schema_head()
-    at = applied_revisions()
+    revisions = applied_revisions()
+    at = ", ".join(map(shown, revisions)) or "no revision"
     try:
-        applied = {script.revision for script in _lineage(scripts, at)}
+        applied = {script.revision for script in _lineage(scripts, revisions)}
     except RevisionError:
         raise SchemaBehind(
-            f"the database {shown_url(url)} is at {', '.join(at)}, which this version of the project does not"
+            f"the database {shown_url(url)} is at {at}, which this version of the project does not"
             " know: it was migrated by a newer one"
         ) from None
     if head not in applied:
         raise SchemaBehind(
-            f"the database {shown_url(url)} is at {', '.join(at) or 'no revision'}, behind the schema {head}:"
+            f"the database {shown_url(url)} is at {at}, behind the schema {head}:"
             " run alembic upgrade head first"
         )
 

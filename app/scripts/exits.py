@@ -17,6 +17,7 @@ from app.core.errors import (
 )
 from app.features.users.errors import AccountConflict, AccountNotFound, InvalidName, PolicyError
 from app.seeding import OptionError
+from app.seeding.quoting import defused
 
 REFUSED, INTERRUPTED = 1, 130
 
@@ -52,7 +53,7 @@ def say(message: str) -> None:
     # print(file=None) would go to standard output.
     if sys.stderr is not None:
         with suppress(OSError):
-            print(message, file=sys.stderr)
+            print(defused(message), file=sys.stderr)
 
 
 @contextmanager

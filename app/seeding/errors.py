@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from alembic.util import CommandError
 
-from app.seeding.quoting import defused, shown
+from app.seeding.quoting import defused, one_line, shown
 
 FAULT_LIMIT = 25
 """How many faults or conflicts a report lists; the total is always given."""
@@ -30,7 +30,7 @@ class ChangeFileError(SeedError):
 
     def __init__(self, file: str, problem: str, remedy: str) -> None:
         self.file, self.problem, self.remedy = file, problem, remedy
-        super().__init__(f"{file}: {problem}; nothing was written\n  {remedy}")
+        super().__init__(f"{shown(file)}: {one_line(problem)}; nothing was written\n  {remedy}")
 
 
 class RailError(SeedError):

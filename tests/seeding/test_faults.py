@@ -167,6 +167,11 @@ def test_a_value_is_shown_on_one_line_and_not_too_long(value: Any) -> None:
         ("a\nb\x1b\x7f", '"a\\nb\\u001b\\u007f"'),
         ("\ud800", '"\\ud800"'),
         ("x" * 79, '"' + "x" * 78 + "…"),
+        ("x" * 77 + "\n" * 9, '"' + "x" * 77 + "…"),
+        ("x" * 76 + "\\" * 9, '"' + "x" * 76 + "\\\\…"),
+        ("x" * 77 + "\\" * 9, '"' + "x" * 77 + "…"),
+        ("x" * 74 + "\x1b" * 9, '"' + "x" * 74 + "…"),
+        ("\u3164", '"\\u3164"'),
     ],
 )
 def test_scalars_are_shown_as_json(value: Any, shown: str) -> None:

@@ -13,6 +13,7 @@ from app.core.errors import ConfigurationError, OutputError
 from app.core.files import SecretFile
 from app.features.users import ApiToken
 from app.features.users.service import Issued, TokenStatus
+from app.seeding.quoting import shown
 
 
 class Format(StrEnum):
@@ -111,9 +112,9 @@ def told(issued: Issued, *, dry_run: bool) -> Iterator[str]:
     if issued.secret is None:
         yield f"token {token.name!r} is there already and active until {token.expires_at:%Y-%m-%d %H:%M} UTC"
         return
-    shown = "" if dry_run else f" ({token.display_prefix}…)"
+    prefix = "" if dry_run else f" ({token.display_prefix}…)"
     yield (
-        f"token {token.name!r}{shown} {would}issued for {', '.join(token.scopes)}, until"
+        f"token {token.name!r}{prefix} {would}issued for {', '.join(token.scopes)}, until"
         f" {token.expires_at:%Y-%m-%d %H:%M} UTC"
     )
     if issued.replaced:
@@ -146,11 +147,11 @@ def _line(token: ApiToken, status: TokenStatus) -> tuple[str, ...]:
     used = f"{token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never"
     return (
         str(token.id),
-        token.name,
+        shown(token.name),
         # Results are ASCII: a pipe may have another encoding.
-        f"{token.display_prefix}...",
+        f"{shown(token.display_prefix)}...",
         status.value,
-        ",".join(token.scopes),
+        ",".join(map(shown, token.scopes)),
         f"{token.expires_at:%Y-%m-%d %H:%M}",
         used,
     )
