@@ -1,8 +1,9 @@
 """Fixtures: each database in turn, a copy of the project to edit, and the real commands as processes."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -24,6 +25,32 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 def pytest_report_header() -> str:
     """Which servers and clients this run uses."""
     return Servers.describe()
+
+
+LEFT_OUT = pytest.StashKey[int]()
+_WORKER_SAYS = "left out"
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Count what `-m "not long"` leaves out; with pytest-xdist, in each worker."""
+    if not items:
+        return
+    config = items[0].config
+    config.stash[LEFT_OUT] = left_out = sum("long" in item.keywords for item in items)
+    if hasattr(config, "workeroutput"):
+        config.workeroutput[_WORKER_SAYS] = left_out
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker has collected what all of them have."""
+    node.config.stash[LEFT_OUT] = getattr(node, "workeroutput", {}).get(_WORKER_SAYS, 0)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Nothing is left out silently."""
+    if left_out := config.stash.get(LEFT_OUT, 0):
+        terminalreporter.write_line(f"{left_out} long tests were left out: `make test-long` runs them")
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ def _columns_of(project: Project, table: str) -> str:
 
 
 def test_a_second_upgrade_writes_nothing(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     before = project.database.content(ledger=True, volatile=True)
     outcome = project.alembic("upgrade", "head")
     assert "Running" not in outcome.text
@@ -61,7 +61,7 @@ def test_upgrading_to_a_schema_revision_alone_seeds_nothing(project: Project) ->
 
 
 def test_minus_one_and_plus_one_walk_the_seed_rail_from_the_head(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     seeded = project.database.content()
     project.alembic("downgrade", "-1")
     assert project.heads() == {"seed_0002"}
@@ -83,7 +83,7 @@ def test_stepwise_and_direct_upgrades_end_in_the_same_rows(project: Project) -> 
 
 
 def test_history_current_heads_and_check_know_one_head(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     assert project.alembic("heads").out.strip() == f"{HEAD} (head)"
     assert project.alembic("current").out.strip() == f"{HEAD} (head)"
     history = project.alembic("history").out
@@ -93,7 +93,7 @@ def test_history_current_heads_and_check_know_one_head(project: Project) -> None
 
 
 def test_offline_scripts_run_by_the_native_client_leave_the_same_database(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     online = project.database.content(ledger=True)
     project.alembic("downgrade", "seed_base")
     online_down = project.database.content(ledger=True)
@@ -117,7 +117,7 @@ def _without_times(content: dict) -> dict:
 
 
 def test_an_offline_script_stops_at_a_conflict_and_writes_nothing(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     project.database.execute("UPDATE machines SET site = 'elsewhere' WHERE name = 'lumi'")
     before = project.database.content(ledger=True)
     script = project.alembic("downgrade", f"{HEAD}:seed_base", "--sql").out
@@ -128,7 +128,7 @@ def test_an_offline_script_stops_at_a_conflict_and_writes_nothing(project: Proje
 
 
 def test_an_offline_script_for_another_state_refuses_to_run(project: Project) -> None:
-    project.alembic("upgrade", "seed_0002")
+    project.start_at("seed_0002")
     before = project.database.content(ledger=True)
     script = project.alembic("downgrade", f"{HEAD}:seed_base", "--sql").out
     assert project.database.run_script(script).returncode != 0
@@ -136,7 +136,7 @@ def test_an_offline_script_for_another_state_refuses_to_run(project: Project) ->
 
 
 def test_an_edit_is_pending_until_a_revision_ships_it(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     project.edit("simulations", add_ssp370)
 
     outcome = project.alembic_fails("check")
@@ -163,7 +163,7 @@ def test_an_edit_is_pending_until_a_revision_ships_it(project: Project) -> None:
 
 
 def test_check_writes_no_files(sqlite_project: Project) -> None:
-    sqlite_project.alembic("upgrade", "head")
+    sqlite_project.start_at("head")
     sqlite_project.edit("simulations", add_ssp370)
     before = sqlite_project.versions()
     sqlite_project.alembic_fails("check")
@@ -179,7 +179,7 @@ def _add_column(project: Project) -> None:
 
 
 def test_one_command_puts_a_model_change_and_a_seed_change_on_their_rails(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     _add_column(project)
     project.edit("machines", lambda machines: machines[0].update(nodes=4608))
 
@@ -205,7 +205,7 @@ def test_one_command_puts_a_model_change_and_a_seed_change_on_their_rails(projec
 
 def test_a_model_change_alone_still_leaves_one_head(sqlite_project: Project) -> None:
     project = sqlite_project
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     _add_column(project)
     project.alembic("revision", "--autogenerate", "-m", "node counts", "--rev-id", "0003")
     assert project.alembic("heads").out.strip() == "seed_0004 (head)"
@@ -214,7 +214,7 @@ def test_a_model_change_alone_still_leaves_one_head(sqlite_project: Project) -> 
 
 
 def test_a_plain_revision_lands_on_the_schema_rail_and_keeps_one_head(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     project.edit("simulations", add_ssp370)
     project.alembic("revision", "-m", "by hand", "--rev-id", "0003")
     assert "0002 -> 0003" in project.alembic("history").out
@@ -250,7 +250,7 @@ def test_the_scripts_do_what_the_commands_do_and_may_be_repeated(project: Projec
 
 
 def test_a_seed_script_that_is_refused_exits_with_1(project: Project) -> None:
-    project.alembic("upgrade", "head")
+    project.start_at("head")
     project.database.execute("UPDATE machines SET site = 'elsewhere' WHERE name = 'lumi'")
     outcome = project.run("app.scripts.db.rollback_seed")
     assert outcome.code == 1
@@ -261,7 +261,7 @@ def test_a_seed_script_that_is_refused_exits_with_1(project: Project) -> None:
 
 def test_no_user_who_is_absent_is_linked_and_one_warning_counts_them(project: Project) -> None:
     user = "6f1d2a5e-7f52-4b13-9a52-0d5b6f3a9c11"
-    project.alembic("upgrade", "head")
+    project.start_at("head")
 
     def attribute(simulations: list[dict]) -> None:
         for simulation in simulations[:3]:

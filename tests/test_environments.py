@@ -37,7 +37,7 @@ def test_production_loads_the_reference_data_and_leaves_the_demo_catalog_out(pro
 
 
 def test_what_is_left_out_stays_out_and_is_said_at_every_upgrade(production: Project) -> None:
-    production.alembic("upgrade", "head")
+    production.start_at("head")
     before = production.database.content(ledger=True, volatile=True)
     outcome = production.alembic("upgrade", "head")
     assert outcome.err.count(LEFT_OUT) == 1
@@ -54,7 +54,7 @@ BRINGS_IN = {
 
 @pytest.mark.parametrize("way", BRINGS_IN)
 def test_asking_for_a_set_brings_it_in_later(production: Project, way: str) -> None:
-    production.alembic("upgrade", "head")
+    production.start_at("head")
     arguments, environment = BRINGS_IN[way]
     outcome = production.run(*arguments, **environment)
     assert outcome.code == 0, outcome.text
@@ -66,7 +66,7 @@ def test_asking_for_a_set_brings_it_in_later(production: Project, way: str) -> N
 
 
 def test_a_catalog_brought_in_later_is_the_one_that_development_has(production: Project) -> None:
-    production.alembic("upgrade", "head")
+    production.start_at("head")
     production.alembic("-x", "seed_sets=all", "upgrade", "head")
     later = production.database.content()
     production.database.empty()
@@ -83,7 +83,7 @@ def test_a_set_that_was_brought_in_stays_when_nobody_asks_for_it_any_more(produc
 
 @pytest.mark.parametrize("brought_in", [False, True])
 def test_a_rollback_takes_back_what_was_applied(production: Project, brought_in: bool) -> None:
-    production.alembic("upgrade", "head")
+    production.start_at("head")
     if brought_in:
         production.alembic("-x", "seed_sets=all", "upgrade", "head")
     outcome = production.alembic("downgrade", "seed_base")
@@ -100,7 +100,7 @@ def test_a_rollback_takes_back_what_was_applied(production: Project, brought_in:
 
 
 def test_a_rollback_by_one_revision_knows_that_a_set_was_left_out(production: Project) -> None:
-    production.alembic("upgrade", "head")
+    production.start_at("head")
     before = production.database.content()
     production.alembic("downgrade", "-1")
     assert (count(production, "machines"), count(production, "simulations")) == (20, 0)

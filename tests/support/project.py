@@ -84,7 +84,8 @@ class Project:
 
         Only for an unedited copy of the project: what is kept was made from the project's own history.
         """
-        self.database.become(revision, lambda: self.alembic("upgrade", revision))
+        state = "-".join([revision, *self.environment.values()])
+        self.database.become(state, lambda: self.alembic("upgrade", revision))
 
     def alembic(self, *arguments: str, **environment: str) -> Outcome:
         """The real `alembic`, which must succeed."""
