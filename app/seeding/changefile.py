@@ -21,6 +21,7 @@ from msgspec import Raw
 
 from app.seeding.changes import Change
 from app.seeding.errors import ChangeFileError
+from app.seeding.files import opened
 from app.seeding.identity import canonical_json, canonical_object
 from app.seeding.lines import RESTORE, Line, decode_lines
 from app.seeding.tables import FrozenTable
@@ -102,7 +103,7 @@ class ChangeFile:
     def verify(self) -> None:
         """Raise ChangeFileError unless the file's bytes are the pinned ones."""
         try:
-            with self.path.open("rb") as file:
+            with opened(self.path) as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise ChangeFileError(self.path.name, f"cannot be read: {error.strerror}", RESTORE) from None
@@ -169,8 +170,8 @@ class ChangeFile:
     @contextmanager
     def _opened(self) -> Iterator[IO[bytes] | gzip.GzipFile]:
         try:
-            with gzip.open(self.path, "rb") if self.path.suffix == ".gz" else self.path.open("rb") as file:
-                yield file
+            with opened(self.path) as file:
+                yield gzip.GzipFile(fileobj=file) if self.path.suffix == ".gz" else file
         except (OSError, EOFError, zlib.error) as error:
             # `strerror` leaves out the path, which the report has already named.
             reason = getattr(error, "strerror", None) or error

@@ -1,11 +1,15 @@
-"""Reads a document's bytes: from a regular file of a sane size that nobody writes meanwhile."""
+"""Opens regular files alone, and reads a document's bytes: of a sane size, while nobody writes them."""
 
+import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 SIZE_LIMIT = 4 * 2**30
-"""Bytes; a document of a million rows has less than a quarter of them."""
+"""Bytes: far more than people write, and less than fills a machine."""
 
 _KINDS = {
     stat.S_IFIFO: "Is a named pipe",
@@ -20,14 +24,23 @@ class Unreadable(Exception):
     """A document cannot be read; says why."""
 
 
+@contextmanager
+def opened(path: Path) -> Iterator[BufferedReader]:
+    """A file to read; OSError also where the path leads to a pipe, a socket or a device."""
+    # Before it is opened: to open a pipe waits for its writer, and to open a device may do something.
+    _refuse(path.stat())
+    with open(path, "rb", opener=_without_waiting) as file:
+        _refuse(os.fstat(file.fileno()))
+        yield file
+
+
 def read_document(path: Path) -> bytes:
     """The bytes of a document; Unreadable with the reason."""
     try:
-        # Before it is opened: to open a pipe waits for its writer, and to open a device may do something.
-        _refuse(path.stat())
-        with open(path, "rb", opener=_without_waiting) as file:
+        with opened(path) as file:
             before = os.fstat(file.fileno())
-            _refuse(before)
+            if before.st_size > SIZE_LIMIT:
+                raise Unreadable(f"is too large: {before.st_size:,} bytes, at most {SIZE_LIMIT:,} are read")
             raw = file.read(SIZE_LIMIT + 1)
             after = os.fstat(file.fileno())
     except OSError as error:
@@ -42,9 +55,7 @@ def read_document(path: Path) -> bytes:
 def _refuse(found: os.stat_result) -> None:
     kind = _KINDS.get(stat.S_IFMT(found.st_mode))
     if kind:
-        raise Unreadable(f"cannot be read: {kind}, and no file")
-    if found.st_size > SIZE_LIMIT:
-        raise Unreadable(f"is too large: {found.st_size:,} bytes, at most {SIZE_LIMIT:,} are read")
+        raise OSError(errno.EINVAL, f"{kind}, and no file")
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -256,3 +257,14 @@ def test_a_file_is_put_in_place_whole_or_not_at_all(tmp_path: Path, monkeypatch)
 def test_plain_states_compare_without_nulls() -> None:
     # The oracle of the laws, itself tried once.
     assert plain({"t": {"1": {"a": None, "b": True}}, "u": {}}) == {"t": {"1": {"b": "bool True"}}}
+
+
+def test_a_named_pipe_in_place_of_a_change_file_is_refused_without_waiting(
+    tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"seed_0002{suffix}"
+    os.mkfifo(path)
+    file = ChangeFile(path, "seed_0002", "ab" * 32)
+    for read in (file.verify, file.header, lambda: list(file.changes())):
+        with pytest.raises(ChangeFileError, match="cannot be read: Is a named pipe, and no file"):
+            read()

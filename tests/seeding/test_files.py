@@ -66,7 +66,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
 
     def grown(descriptor: int) -> os.stat_result:
         looked.append(descriptor)
-        if len(looked) == 2:
+        if len(looked) == 3:
             path.write_bytes(b"[1]")
         return fstat(descriptor)
 
