@@ -282,3 +282,24 @@ def test_a_row_finds_a_parent_that_was_brought_back_for_an_owner(make: Make) -> 
     world.downgrade("seed_0002")
     assert parents(world) == {}
     assert sizes(world) == {"a": 2}
+
+
+@pytest.mark.parametrize("policy", ["keep", "overwrite"])
+def test_an_owner_who_deleted_an_adopted_row_does_not_get_it_back(make: Make, policy: str) -> None:
+    world = make(([groups(a=0, b=1), groups(b=1), groups(a=2, b=1)], 99, [False] * 3))
+    world.install_schema()
+    own_group(world)
+    world.upgrade("seed_0001", policy)
+    with world.user() as connection:
+        connection.execute(sa.delete(GROUPS).where(GROUPS.c.name == "a"))
+    world.upgrade("seed_0002")
+    world.downgrade("seed_0001")
+    assert sizes(world) == {"b": 1}
+    world.upgrade("seed_0002")
+    world.upgrade()
+    assert sizes(world) == {"a": 2, "b": 1}
+    world.downgrade("seed_0002")
+    world.downgrade("seed_0001")
+    assert sizes(world) == {"b": 1}
+    world.downgrade()
+    assert sizes(world) == {}

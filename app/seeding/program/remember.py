@@ -74,7 +74,9 @@ def _remember_deletes(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     """Rows that were gone before, rows that stay, and adopted rows that go back to their owner."""
     stage = table.deletes
     there = sa.exists().where(table.live_id == stage.c.live_id)
-    remembered = {"absent": sa.select(stage).where(stage.c.outcome.is_(None), ~there)}
+    # Whoever deleted an adopted row does not get it back either.
+    wanted = sa.or_(stage.c.outcome.is_(None), stage.c.outcome == "adopted")
+    remembered = {"absent": sa.select(stage).where(wanted, ~there)}
     if plan.policy is not Policy.ABORT:
         remembered["kept"] = sa.select(stage).where(stage.c.outcome == "kept")
     for outcome, rows in remembered.items():
