@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from app.seeding.changefile import Header, encode, sha256
 from app.seeding.changes import Change, diff
-from app.seeding.documents import read_rows
+from app.seeding.documents import read
 from app.seeding.errors import ChangeFileError
 from app.seeding.operations import (
     DowngradeSeedsOp,
@@ -25,6 +25,7 @@ from app.seeding.operations import (
 from app.seeding.options import Removed
 from app.seeding.rail import Rail
 from app.seeding.run import SeedRun
+from app.seeding.unnamed import assumed_values, settle_defaults
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +42,15 @@ def compare_seeds(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityD
         if _is_check(context.migration_context):
             _say_drift(context.connection, rail)
         before, released = rail.fold(rail.head)
-        changes = list(diff(before, read_rows(run.catalog), released))
+        frozen = rail.tables_at(rail.head)
+        rows, tables = read(run.catalog, frozen)
+        assumed = assumed_values(before, released, frozen, tables)
+        changes = list(diff(before, rows, released, assumed))
         if run.options.removed is Removed.RELEASE:
             changes = [one.release() if one.kind == "delete" else one for one in changes]
         if changes:
             known = {name: {**released.get(name, {}), **rows} for name, rows in before.items()}
-            pending = PendingSeedsOp(changes, dict(run.catalog.tables), known)
+            pending = PendingSeedsOp(changes, tables, known)
             # Alembic's own type wants one of its classes; any MigrateOperation does.
             upgrade_ops.ops.append(cast(Any, pending))
     return PriorityDispatchResult.CONTINUE
@@ -134,7 +138,11 @@ def _seed_script(
 ) -> MigrationScript:
     rail = run.rail
     changes: Iterable[Change] = pending.changes if pending else ()
-    header = Header(revision, rail.head, rail.sha256_of(rail.head), run.catalog.tables)
+    # Without changes no document was read, or it says nothing new: what was not seeded still is not.
+    tables = (
+        pending.tables if pending else settle_defaults(run.catalog.tables, rail.tables_at(rail.head), ())[0]
+    )
+    header = Header(revision, rail.head, rail.sha256_of(rail.head), tables)
     content, suffix = encode(header, changes)
     path = rail.directory / f"{revision}{suffix}"
     _refuse_pinned(path, {one.file.path for one in rail.revisions})

@@ -89,29 +89,39 @@ State = Mapping[str, Mapping[str, Row]]
 """Rows by table and seed id."""
 
 
-def diff(before: State, after: State, released: State | None = None) -> Iterator[Change]:
+Assumed = Mapping[str, Row]
+"""By table, what rows hold in columns that they do not have yet, other than NULL."""
+
+
+def diff(
+    before: State, after: State, released: State | None = None, assumed: Assumed | None = None
+) -> Iterator[Change]:
     """The changes from one state to another, sorted; `released` rows of the first may return in the second.
 
-    Columns that a table no longer has are not changes: the schema revision that dropped them is.
+    Columns that a table no longer has are not changes: the schema revision that dropped them is. Columns
+    with an `assumed` value come into every row that lacks them, changed or not: so the history knows them.
     """
     released = released or {}
     for table in sorted({*before, *after}):
         olds, news = before.get(table, {}), after.get(table, {})
-        away = released.get(table, {})
+        away, given = released.get(table, {}), (assumed or {}).get(table, {})
         for id_ in sorted({*olds, *news}):
             if id_ in away and id_ in news:
-                update = _difference(table, id_, away[id_], news[id_])
+                update = _difference(table, id_, away[id_], news[id_], given)
                 yield replace(update or Change(table, id_, {}, {}), released_before=True)
                 continue
-            change = _difference(table, id_, olds.get(id_), news.get(id_))
+            change = _difference(table, id_, olds.get(id_), news.get(id_), given)
             if change:
                 yield change
 
 
-def _difference(table: str, id_: str, old: Row | None, new: Row | None) -> Change | None:
+def _difference(table: str, id_: str, old: Row | None, new: Row | None, assumed: Row) -> Change | None:
+    coming = assumed.keys() - old.keys() if old is not None and assumed else ()
+    if old is not None and coming:
+        old = {**assumed, **old}
     if old is None or new is None:
         return Change(table, id_, old, new)
-    changed = sorted(name for name in new if not _same(old.get(name), new[name]))
+    changed = sorted({*changed_columns(old, new), *coming})
     if not changed:
         return None
     return Change(
@@ -120,6 +130,11 @@ def _difference(table: str, id_: str, old: Row | None, new: Row | None) -> Chang
         {name: old.get(name) for name in changed},
         {name: new[name] for name in changed},
     )
+
+
+def changed_columns(old: Row, new: Row) -> list[str]:
+    """The columns of a new row that the old one has another value for."""
+    return [name for name in new if not _same(old.get(name), new[name])]
 
 
 class Sorted(Protocol):

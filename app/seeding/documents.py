@@ -1,9 +1,9 @@
 """Reads seed documents into canonical rows, or says everything that is wrong with them at once."""
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -15,15 +15,28 @@ from app.seeding.sets import SeedCatalog, SeedRow, SeedSet
 from app.seeding.sources import Problem, Source, parse
 from app.seeding.tables import FrozenTable, row_key
 from app.seeding.texts import name_problem
+from app.seeding.unnamed import settle_defaults
 
 KEY_BYTES_LIMIT = 2_600
 """A natural key is indexed; PostgreSQL refuses index entries beyond about 2,700 bytes."""
 
 
+class Documents(NamedTuple):
+    """What the documents ask for: rows, and the tables with the columns that they seed."""
+
+    rows: Rows
+    tables: dict[str, FrozenTable]
+
+
 def read_rows(catalog: SeedCatalog) -> Rows:
     """The rows that the documents ask for; DocumentError with every fault of every document."""
+    return read(catalog, {}).rows
+
+
+def read(catalog: SeedCatalog, before: Mapping[str, FrozenTable]) -> Documents:
+    """What the documents ask for, after a seed state with the tables of `before`; DocumentError as above."""
     with _no_garbage():
-        return _read(catalog)
+        return _read(catalog, before)
 
 
 @contextmanager
@@ -38,7 +51,7 @@ def _no_garbage() -> Iterator[None]:
             gc.enable()
 
 
-def _read(catalog: SeedCatalog) -> Rows:
+def _read(catalog: SeedCatalog, before: Mapping[str, FrozenTable]) -> Documents:
     faults: list[Fault] = []
     placed: list[Placed] = []
     lost: dict[str, Lost] = {}
@@ -48,12 +61,14 @@ def _read(catalog: SeedCatalog) -> Rows:
         faults += found
         if found:
             lost |= {declared.table.name: missing for declared in one.tables}
-    rows_by_table: Rows = {name: {} for name in catalog.tables}
+    tables, unnamed = settle_defaults(catalog.tables, before, placed)
+    faults += unnamed
+    rows_by_table: Rows = {name: {} for name in tables}
     faults += check_unique(placed, rows_by_table)
     faults += check_links(placed, rows_by_table, lost)
     if faults:
         raise DocumentError(faults)
-    return rows_by_table
+    return Documents(rows_by_table, tables)
 
 
 def _read_set(one: SeedSet, tables: dict[str, FrozenTable]) -> tuple[list[Placed], list[Fault], Lost]:
@@ -123,13 +138,18 @@ def _table_of(row: SeedRow, tables: dict[str, FrozenTable]) -> FrozenTable:
 
 
 def _canonical_values(table: FrozenTable, row: SeedRow) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """A row's values in their canonical form, and what is wrong with them by column."""
+    """A row's values in their canonical form, and what is wrong with them by column.
+
+    A column with a server default that the row does not name is left out for now.
+    """
     values: dict[str, Any] = {}
     bad: list[tuple[str, str]] = []
     found = row.values.get
     for name, column in table.columns.items():
         value = found(name)
         if value is None:
+            if column.default is not None and name not in row.values and name not in table.key:
+                continue
             values[name] = None
             if not column.nullable:
                 bad.append((name, "must have a value, the column is NOT NULL"))

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import CreateTable
 
 from app.seeding import program
 from app.seeding.changes import Change
@@ -165,7 +164,7 @@ class _Comparison:
                 yield entry
 
     def _create(self, table: sa.Table) -> None:
-        self.connection.execute(CreateTable(table))
+        self.connection.execute(self.dialect.create(table))
 
     def _plan(self, tables: Sequence[StagedTable], live: Live) -> Plan:
         count = sa.select(seed_ledger.c.table_name, sa.func.count()).group_by(seed_ledger.c.table_name)

@@ -86,7 +86,7 @@ def check_links(placed: list[Placed], rows: Rows, lost: dict[str, Lost]) -> Iter
     """Faults of links that lead nowhere, or back to their own row; `lost` is what faulty elements hide."""
     for row in placed:
         for column, key in row.table.foreign_keys.items():
-            target = row.values[column]
+            target = row.values.get(column)
             if target is None or key.table not in rows or target in rows[key.table]:
                 continue
             place = row.place(column)
@@ -103,7 +103,7 @@ def _check_cycles(placed: list[Placed], rows: Rows) -> Iterator[Fault]:
     """Rows whose self-reference leads back to themselves: each circle once, at its first row."""
     for name, column in _self_references(placed):
         # The order of `rows` is that of the documents.
-        circles = _circles({id_: row[column] for id_, row in rows[name].items()})
+        circles = _circles({id_: row.get(column) for id_, row in rows[name].items()})
         if not circles:
             continue
         by_id = {row.id: row for row in reversed(placed) if row.table.name == name}

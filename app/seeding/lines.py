@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta, MsgspecError, Raw, Struct, field
 from msgspec.json import Decoder
 
-from app.seeding.changes import Change, net_of
+from app.seeding.changes import Change, changed_columns, net_of
 from app.seeding.errors import ChangeFileError
 
 RESTORE = "restore the file as it was committed; a change file is never edited by hand"
@@ -43,7 +43,7 @@ class Line(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
             raise ValueError
         if self.returns:
             old, new = old or {}, new or {}
-        revisions = dict.fromkeys(new, revision) if old is not None and new else {}
+        revisions = dict.fromkeys(changed_columns(old, new), revision) if old is not None and new else {}
         change = Change(self.table, self.id, old, new, revision, revisions, released_before=self.returns)
         return change.release() if self.release else change
 

@@ -10,10 +10,12 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.types import TypeEngine
 
+from app.seeding.defaults import ServerDefault
 from app.seeding.dialects import SeedDialect
 from app.seeding.errors import SetupError
+from app.seeding.identity import canonical_json
 from app.seeding.quoting import shown
-from app.seeding.tables import FrozenTable, Reference
+from app.seeding.tables import FrozenTable, Reference, Unique
 
 # A default that is computed (now(), nextval(...)) says nothing about whether a row was edited.
 _LITERAL_DEFAULT = re.compile(
@@ -27,20 +29,21 @@ class Live:
 
     `columns` are a table's columns with their types (no entry: as frozen), `unseeded` those that no seed
     sets, with their literal defaults as SQL, `references` the foreign keys that point at each table,
-    `uniques` the columns of its unique constraints.
+    `uniques` its unique constraints.
     """
 
     columns: Mapping[str, Mapping[str, TypeEngine[Any]]]
     unseeded: Mapping[str, Mapping[str, str]]
     references: dict[str, list[Reference]]
-    uniques: Mapping[str, Sequence[Sequence[str]]]
+    uniques: Mapping[str, Sequence[Unique]]
 
 
-def frozen_schema(tables: Sequence[FrozenTable]) -> Live:
+def frozen_schema(dialect: SeedDialect, tables: Sequence[FrozenTable]) -> Live:
     """The schema as a script knows it."""
     references = {table.name: list(table.referenced_by) for table in tables}
-    uniques = {table.name: [list(table.key)] for table in tables}
-    return Live({}, {}, references, uniques)
+    uniques = {table.name: table.uniques for table in tables}
+    unseeded = {table.name: _literal_defaults(table, dialect) for table in tables}
+    return Live({}, unseeded, references, uniques)
 
 
 def lock_and_read(connection: Connection, dialect: SeedDialect, tables: Sequence[FrozenTable]) -> Live:
@@ -54,12 +57,12 @@ def lock_and_read(connection: Connection, dialect: SeedDialect, tables: Sequence
     _execute(connection, dialect.lock_tables(sorted(names)))
     homes = _find(connection, dialect, names)
     references = _lock_pointing(connection, dialect, names)
-    return _read(connection, tables, homes, references)
+    return _read(connection, tables, homes, references, dialect.uniques(connection, names))
 
 
 def read_live(connection: Connection, dialect: SeedDialect, tables: Sequence[FrozenTable]) -> Live:
     """The live schema as it is now, without locks and without foreign keys, for a look at rows."""
-    return _read(connection, tables, _find(connection, dialect, [table.name for table in tables]), {})
+    return _read(connection, tables, _find(connection, dialect, [table.name for table in tables]), {}, {})
 
 
 def _lock_pointing(
@@ -103,20 +106,22 @@ def _read(
     tables: Sequence[FrozenTable],
     homes: Mapping[str, str | None],
     references: dict[str, list[Reference]],
+    uniques: Mapping[str, Sequence[Unique]],
 ) -> Live:
     inspector = sa.inspect(connection)
     columns: dict[str, dict[str, TypeEngine[Any]]] = {}
     unseeded: dict[str, dict[str, str]] = {}
-    uniques: dict[str, list[list[str]]] = {}
     for schema in dict.fromkeys(homes.values()):
         names = [name for name in homes if homes[name] == schema]
         found = inspector.get_multi_columns(filter_names=names, schema=schema, kind=ObjectKind.ANY)
-        uniques |= _uniques(inspector, names, schema)
         for table in tables:
             live = found.get((schema, table.name))
             if live is None:
                 continue
-            columns[table.name] = {column["name"]: column["type"] for column in live}
+            # What the database alone writes is no column to a seed, whoever made it so.
+            columns[table.name] = {
+                column["name"]: column["type"] for column in live if not _is_generated(column)
+            }
             seeded = {table.id, *table.columns, *table.volatile}
             unseeded[table.name] = {
                 column["name"]: column["default"] or "NULL"
@@ -129,18 +134,23 @@ def _read(
     return Live(columns, unseeded, references, uniques)
 
 
-def _uniques(inspector: sa.Inspector, names: Sequence[str], schema: str | None) -> dict[str, list[list[str]]]:
-    constraints = inspector.get_multi_unique_constraints(filter_names=names, schema=schema)
-    indexes = inspector.get_multi_indexes(filter_names=names, schema=schema)
-    found: dict[str, list[list[str]]] = {}
-    for name in names:
-        unique = [constraint["column_names"] for constraint in constraints.get((schema, name), [])]
-        for index in indexes.get((schema, name), []):
-            columns = [column for column in index["column_names"] if column is not None]
-            if index["unique"] and columns not in unique:
-                unique.append(columns)
-        found[name] = unique
-    return found
+def _is_generated(column: Any) -> bool:
+    """Whether the database refuses an INSERT that gives a reflected column a value."""
+    return bool(column.get("computed") or (column.get("identity") or {}).get("always"))
+
+
+def _literal_defaults(table: FrozenTable, dialect: SeedDialect) -> dict[str, str]:
+    """The defaults that a script knows, as SQL."""
+    return {
+        name: dialect.literal_of(default.type)(_text_of_json(default))
+        for name, default in table.defaults.items()
+        if default.literal
+    }
+
+
+def _text_of_json(default: ServerDefault) -> Any:
+    as_json = default.type.kind == "json" and default.value is not None
+    return canonical_json(default.value) if as_json else default.value
 
 
 def _execute(connection: Connection, statements: Iterable[sa.Executable]) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.schema import CreateTable, DropTable
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.schema import DropTable
 
 from app.seeding import program
 from app.seeding.changes import Change
@@ -112,7 +112,7 @@ class _Runner:
         """Lock first, look afterwards: whatever decides is read under the locks that the writes need."""
         if self.connection is None:
             self._open_script(frozen)
-            return frozen_schema(frozen)
+            return frozen_schema(self.dialect, frozen)
         live = lock_and_read(self.connection, self.dialect, frozen)
         self._refuse_row_security(live)
         self._create(program.conflicts)
@@ -226,7 +226,7 @@ class _Runner:
     def _create(self, table: sa.Table) -> None:
         """Create a temporary table when it is needed; a live one is there."""
         if table not in self.created and table.dialect_kwargs["postgresql_on_commit"]:
-            self.context.execute(CreateTable(table))
+            self.context.execute(self.dialect.create(table))
             self.created.append(table)
 
     def _log_staged(self, staged: Iterable[StagedTable]) -> None:
@@ -353,7 +353,7 @@ def _refusals() -> Iterator[None]:
     """The program checks every key that it knows of: what is left is a constraint of the tables."""
     try:
         yield
-    except IntegrityError as error:
+    except (IntegrityError, DataError) as error:
         raise SeedError(
             f"the database refused the seed: {said(error.orig)}; nothing was written\n"
             "  a constraint of the tables forbids a row that the seed asks for: look for a live row"

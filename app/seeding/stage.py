@@ -21,6 +21,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeEngine
 
 from app.seeding.changes import Change
+from app.seeding.dialects.base import OF
 from app.seeding.errors import ChangeFileError, SetupError
 from app.seeding.identity import canonical_json
 from app.seeding.lines import RESTORE, UNREADABLE, Lone
@@ -107,22 +108,23 @@ class StagedTable:
 
     def _stage(self, kind: str) -> sa.Table:
         columns = [
-            sa.Column(
-                prefix + name, (INTEGER if prefix == "r_" else self.frozen.columns[name].type).sqlalchemy()
-            )
+            sa.Column(prefix + name, INTEGER.sqlalchemy())
+            if prefix == "r_"
+            else sa.Column(prefix + name, self.frozen.columns[name].type.sqlalchemy(), info={OF: name})
             for name in self.columns
             for prefix in _PREFIXES[kind]
         ]
         return sa.Table(
             f"seed_{kind}_{self.name}"[:63],
             sa.MetaData(),
-            sa.Column("seed_id", sa.Uuid(), nullable=False),
-            sa.Column("live_id", sa.Uuid()),
+            sa.Column("seed_id", sa.Uuid(), info={OF: self.frozen.id}),
+            sa.Column("live_id", sa.Uuid(), info={OF: self.frozen.id}),
             sa.Column("position", sa.Integer()),
             sa.Column("outcome", sa.Text()),
             *columns,
             prefixes=["TEMPORARY"],
             postgresql_on_commit="DROP",
+            info={OF: self.name},
         )
 
 
@@ -167,7 +169,8 @@ def _live_table(
     frozen: FrozenTable, columns: Iterable[str], live_columns: Mapping[str, TypeEngine[Any]]
 ) -> sa.Table:
     typed = {name: frozen.columns[name].type.sqlalchemy() for name in columns}
-    others = {name: type_ for name, type_ in live_columns.items() if name not in {*typed, frozen.id}}
+    unseeded = {name: default.type.sqlalchemy() for name, default in frozen.defaults.items()}
+    others = {n: type_ for n, type_ in {**unseeded, **live_columns}.items() if n not in {*typed, frozen.id}}
     return sa.Table(
         frozen.name,
         sa.MetaData(),

@@ -3,12 +3,14 @@
 A frozen table needs no model: an old revision runs against the columns, types and keys of its day.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
 
+from app.seeding.bindings import check_binding
+from app.seeding.defaults import ServerDefault, server_default
 from app.seeding.errors import SetupError
 from app.seeding.types import ColumnType
 
@@ -17,9 +19,9 @@ from app.seeding.types import ColumnType
 class SeedTable:
     """A feature's declaration: the table, its natural key, and what seeds leave alone.
 
-    `key` must be covered by a unique constraint of columns that are NOT NULL. `volatile` columns are
-    neither seeded nor compared. `missing_as_null` are foreign keys to rows that may be absent (a user):
-    such a link becomes NULL instead of a conflict.
+    `key` must be covered by a unique constraint of columns that are NOT NULL. `volatile` columns are neither
+    seeded nor compared; nor are those that the database alone writes. `missing_as_null` are foreign keys to
+    rows that may be absent (a user): such a link becomes NULL instead of a conflict.
     """
 
     table: sa.Table
@@ -35,10 +37,11 @@ class SeedTable:
 
 @dataclass(frozen=True)
 class FrozenColumn:
-    """A seeded column."""
+    """A seeded column; `default` is the server default that today's model gives it."""
 
     type: ColumnType
     nullable: bool
+    default: ServerDefault | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,30 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Unique:
+    """A unique constraint or index; not `exact` where it keeps only some rows, or expressions, apart."""
+
+    columns: tuple[str, ...]
+    exact: bool = True
+    nulls_distinct: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """Its entry in a change file's header: what differs from the usual is told."""
+        told = {name: False for name in ("exact", "nulls_distinct") if not getattr(self, name)}
+        return {"columns": list(self.columns), **told}
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> "Unique":
+        """The constraint of an entry; KeyError or TypeError where it is malformed."""
+        return cls(**{**entry, "columns": tuple(entry["columns"])})
+
+
+@dataclass(frozen=True)
 class FrozenTable:
-    """A seed table as it was when a revision was made."""
+    """A seed table as it was when a revision was made.
+
+    `defaults` are columns that no row names, so that the server's defaults stand.
+    """
 
     name: str
     set: str
@@ -94,6 +119,18 @@ class FrozenTable:
     volatile: tuple[str, ...]
     foreign_keys: Mapping[str, FrozenForeignKey]
     referenced_by: tuple[Reference, ...]
+    defaults: Mapping[str, ServerDefault] = field(default_factory=dict)
+    uniques: tuple[Unique, ...] = ()
+
+    def without(self, names: Container[str]) -> "FrozenTable":
+        """The table with some columns left to their server defaults."""
+        left = {n: c.default for n, c in self.columns.items() if n in names and c.default is not None}
+        return replace(
+            self,
+            columns={name: column for name, column in self.columns.items() if name not in left},
+            foreign_keys={name: key for name, key in self.foreign_keys.items() if name not in left},
+            defaults={**self.defaults, **left},
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The table's entry in a change file's header."""
@@ -112,7 +149,17 @@ class FrozenTable:
                 {"table": ref.table, "columns": list(ref.columns), "target": list(ref.target)}
                 for ref in self.referenced_by
             ],
+            **self._lately(),
         }
+
+    def _lately(self) -> dict[str, Any]:
+        """What headers have not always had; an older one knows of no default and of its key alone."""
+        found: dict[str, Any] = {}
+        if self.defaults:
+            found["defaults"] = {name: default.to_json() for name, default in self.defaults.items()}
+        if self.uniques not in ((), (Unique(self.key),)):
+            found["uniques"] = [unique.to_json() for unique in self.uniques]
+        return found
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> "FrozenTable":
@@ -132,19 +179,22 @@ class FrozenTable:
                 Reference(ref["table"], tuple(ref["columns"]), tuple(ref["target"]))
                 for ref in entry["referenced_by"]
             ),
+            defaults={
+                name: ServerDefault.from_json(default) for name, default in entry.get("defaults", {}).items()
+            },
+            uniques=tuple(map(Unique.from_json, entry.get("uniques", [{"columns": entry["key"]}]))),
         )
 
 
 def freeze(declared: SeedTable, seed_set: str) -> FrozenTable:
     """The frozen form of a declaration; SetupError where the table cannot be seeded safely."""
     table = declared.table
+    _check_schema(table, table.name)
     identity = _identity(table)
     columns = {
-        column.name: FrozenColumn(
-            ColumnType.freeze(column.type, f"{table.name}.{column.name}"), bool(column.nullable)
-        )
+        column.name: _frozen_column(column, f"{table.name}.{column.name}")
         for column in table.columns
-        if column.name != identity and column.name not in declared.volatile
+        if column.name != identity and column.name not in declared.volatile and not _is_generated(column)
     }
     _check_key(declared, columns)
     return FrozenTable(
@@ -156,7 +206,28 @@ def freeze(declared: SeedTable, seed_set: str) -> FrozenTable:
         volatile=tuple(name for name in declared.volatile if name in table.columns),
         foreign_keys=_foreign_keys(declared, columns),
         referenced_by=_references(table),
+        uniques=_uniques(table),
     )
+
+
+def _is_generated(column: sa.Column[Any]) -> bool:
+    """Whether the database alone writes a column."""
+    return column.computed is not None or column.identity is not None
+
+
+def _frozen_column(column: sa.Column[Any], where: str) -> FrozenColumn:
+    type_ = ColumnType.freeze(column.type, where)
+    check_binding(column.type, type_, where)
+    return FrozenColumn(type_, bool(column.nullable), server_default(column, type_))
+
+
+def _check_schema(table: sa.Table, what: str) -> None:
+    if table.schema is not None:
+        raise SetupError(
+            f"{what}: the model puts the table {table.name} into the schema {table.schema!r}, and seeds are"
+            " written to the schema that the database finds first\n"
+            "  leave the schema out of the model, and let the database's search path name it"
+        )
 
 
 def in_foreign_key_order(tables: Iterable[FrozenTable]) -> list[FrozenTable]:
@@ -180,6 +251,7 @@ def _identity(table: sa.Table) -> str:
     keys = list(table.primary_key.columns)
     if len(keys) != 1 or not isinstance(keys[0].type, sa.Uuid):
         raise SetupError(f"{table.name}: a seed table needs a primary key of one UUID column")
+    _frozen_column(keys[0], f"{table.name}.{keys[0].name}")
     return keys[0].name
 
 
@@ -190,22 +262,34 @@ def _check_key(declared: SeedTable, columns: Mapping[str, FrozenColumn]) -> None
         raise SetupError(f"{table.name}: no such seeded column: {', '.join(unknown)}")
     if any(columns[name].nullable for name in key):
         raise SetupError(f"{table.name}: every column of the natural key must be NOT NULL")
-    uniques = [
-        {column.name for column in constraint.columns}
-        for constraint in table.constraints
-        if isinstance(constraint, sa.UniqueConstraint)
-    ]
-    uniques += [{c.name for c in index.columns} for index in table.indexes if _unique(index)]
-    if set(key) not in uniques:
+    if set(key) not in [set(unique.columns) for unique in _uniques(table) if unique.exact]:
         raise SetupError(f"{table.name}: no unique constraint covers the natural key ({', '.join(key)})")
 
 
-def _unique(index: sa.Index) -> bool:
-    """Whether an index keeps its columns unique: in every row, and not just an expression of them."""
+def _uniques(table: sa.Table) -> tuple[Unique, ...]:
+    found = {
+        Unique(tuple(constraint.columns.keys()), nulls_distinct=not _nulls_collide(constraint))
+        for constraint in table.constraints
+        if isinstance(constraint, sa.UniqueConstraint)
+    }
+    found |= {
+        Unique(tuple(dict.fromkeys(index.columns.keys())), _is_whole(index), not _nulls_collide(index))
+        for index in table.indexes
+        if index.unique
+    }
+    return tuple(sorted(found, key=lambda unique: (unique.columns, unique.exact)))
+
+
+def _nulls_collide(one: sa.UniqueConstraint | sa.Index) -> bool:
+    return bool(one.dialect_kwargs.get("postgresql_nulls_not_distinct"))
+
+
+def _is_whole(index: sa.Index) -> bool:
+    """Whether a unique index holds for every row, and for its columns and not just an expression of them."""
     partial = any(
         name.endswith("_where") and value is not None for name, value in index.dialect_kwargs.items()
     )
-    return index.unique and not partial and all(isinstance(one, sa.Column) for one in index.expressions)
+    return not partial and all(isinstance(one, sa.Column) for one in index.expressions)
 
 
 def _foreign_keys(declared: SeedTable, columns: Mapping[str, FrozenColumn]) -> dict[str, FrozenForeignKey]:
@@ -215,6 +299,7 @@ def _foreign_keys(declared: SeedTable, columns: Mapping[str, FrozenColumn]) -> d
         if not set(names) & set(columns):
             continue
         target = constraint.referred_table
+        _check_schema(target, f"{declared.table.name}.{names[0]}")
         if len(names) != 1 or constraint.elements[0].column.name != _identity(target):
             raise SetupError(
                 f"{declared.table.name}.{','.join(names)}: a seeded foreign key must hold the id of one row"

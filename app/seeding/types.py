@@ -3,7 +3,8 @@
 import json
 import math
 import re
-from dataclasses import dataclass
+import struct
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
@@ -28,12 +29,24 @@ _WRITTEN = re.compile(r"([a-z]+)(?:\(([1-9][0-9]*)(?:,(0|[1-9][0-9]*))?\))?", re
 
 @dataclass(frozen=True)
 class ColumnType:
-    """A frozen type: `kind` from KINDS; `length` in characters for `string`; digits for `decimal`."""
+    """A frozen type: `kind` from KINDS; `length` in characters for `string`; digits for `decimal`.
+
+    What a document may give is narrower still, as far as today's model says: `choices` of an enum, `limits`
+    of an integer, `single` precision. Change files do not carry that.
+    """
 
     kind: str
     length: int | None = None
     precision: int | None = None
     scale: int | None = None
+    choices: frozenset[str] | None = field(default=None, compare=False)
+    limits: tuple[int, int] | None = field(default=None, compare=False)
+    single: bool = field(default=False, compare=False)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether values are texts, which a collation may hold equal."""
+        return self.kind in ("string", "text")
 
     def __str__(self) -> str:
         if self.kind == "decimal" and self.precision is not None:
@@ -57,13 +70,19 @@ class ColumnType:
     @classmethod
     def freeze(cls, type_: TypeEngine[Any], where: str) -> "ColumnType":
         """The frozen form of a model's column type; SetupError for one that seeds cannot hold."""
+        declared = type_
         while isinstance(type_, TypeDecorator):
             type_ = type_.impl_instance
         match type_:
+            case sa.Uuid(native_uuid=False):
+                raise SetupError(
+                    f"{where}: a seeded UUID must be stored as the database's own type;"
+                    " leave native_uuid=False out"
+                )
             case sa.Uuid():
                 return cls("uuid")
             case sa.Enum() if not type_.native_enum:
-                return cls("string", type_.length)
+                return cls("string", type_.length, choices=_choices(type_))
             case sa.Enum():
                 raise SetupError(f"{where}: native enum types cannot be seeded; use native_enum=False")
             case sa.Text() | sa.String(length=None):
@@ -73,9 +92,9 @@ class ColumnType:
             case sa.Boolean():
                 return cls("boolean")
             case sa.Integer():
-                return cls("integer")
+                return cls("integer", limits=_limits(type_))
             case sa.Float():
-                return cls("float")
+                return cls("float", single=_is_single(type_))
             case sa.Numeric():
                 if type_.precision is None:
                     return cls("decimal")
@@ -86,7 +105,7 @@ class ColumnType:
                 return cls("date")
             case sa.JSON():
                 return cls("json")
-        raise SetupError(f"{where}: a seed table cannot hold the type {type_!r}")
+        raise SetupError(f"{where}: a seed table cannot hold the type {declared!r}")
 
     def sqlalchemy(self) -> TypeEngine[Any]:
         """The SQLAlchemy type of a staging column that holds this type's stored form."""
@@ -119,6 +138,14 @@ class ColumnType:
             raise ValueError(f"is too long: {len(canonical)} characters, the column holds {self.length}")
         if self.kind == "decimal":
             self._check_digits(canonical)
+        elif self.choices is not None and canonical not in self.choices:
+            raise ValueError(f"is not one of {', '.join(sorted(map(repr, self.choices)))}: {canonical!r}")
+        elif self.limits is not None and not self.limits[0] <= canonical <= self.limits[1]:
+            raise ValueError(
+                f"does not fit the column, which holds {self.limits[0]} to {self.limits[1]}: {canonical}"
+            )
+        elif self.single:
+            _check_single(canonical)
         return canonical
 
     def _check_digits(self, number: str) -> None:
@@ -133,6 +160,38 @@ class ColumnType:
             raise ValueError(
                 f"does not fit the column: at most {self.precision - scale} digits before the point"
             )
+
+
+def _choices(type_: sa.Enum) -> frozenset[str]:
+    members = type_.enum_class
+    given = [one.value for one in members] if members else type_.enums
+    return frozenset(one for one in given if isinstance(one, str))
+
+
+def _limits(type_: sa.Integer) -> tuple[int, int] | None:
+    """What a column of a narrower type holds; on every database, for a seed may go to any."""
+    if isinstance(type_, sa.BigInteger):
+        return None
+    bits = 15 if isinstance(type_, sa.SmallInteger) else 31
+    return -(2**bits), 2**bits - 1
+
+
+_SINGLE_DIGITS = 24
+"""The binary digits up to which PostgreSQL takes FLOAT(n) for single precision."""
+
+
+def _is_single(type_: sa.Float[Any]) -> bool:
+    return isinstance(type_, sa.REAL) or (type_.precision or _SINGLE_DIGITS + 1) <= _SINGLE_DIGITS
+
+
+def _check_single(number: float) -> None:
+    """A number that single precision would take for infinity or nothing is refused by PostgreSQL."""
+    try:
+        (stored,) = struct.unpack("<f", struct.pack("<f", number))
+    except OverflowError:
+        stored = 0.0
+    if number and not stored:
+        raise ValueError(f"does not fit the column, which has single precision: {number!r}")
 
 
 def canonical_timestamp(value: datetime) -> str:

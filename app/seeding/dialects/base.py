@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.seeding.tables import Reference
+from app.seeding.tables import Reference, Unique
 from app.seeding.types import ColumnType
 
 QualifiedName = tuple[str | None, str]
@@ -133,9 +133,46 @@ class SeedDialect(ABC):
         Of a table in `columns`, only those that point at one of these columns count.
         """
 
+    @abstractmethod
+    def uniques(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Unique]]:
+        """The unique constraints and indexes of tables, but for those of primary keys."""
+
+    no_rows: str
+    """The end of a query that makes a table without rows."""
+
+    def create(self, stage: sa.Table) -> sa.Executable:
+        """Make a temporary table; one for staging of the live columns' own types.
+
+        So it converts as storing does, and what a REAL or a timestamp of whole seconds makes of a value is
+        not taken for an edit. A script need not know how a column was declared.
+        """
+        if OF not in stage.info:
+            return sa.schema.CreateTable(stage)
+        columns = ", ".join(f"{_source(column)} AS {identifier(column.name)}" for column in stage.columns)
+        on_commit = stage.dialect_kwargs[f"{self.name}_on_commit"] if self.name == "postgresql" else None
+        ends = f" ON COMMIT {on_commit}" if on_commit else ""
+        # Names are those of the tables; nothing of a row is in it.
+        query = f"SELECT {columns} FROM {identifier(stage.info[OF])} {self.no_rows}"  # noqa: S608
+        return sa.text(
+            f"CREATE TEMPORARY TABLE {identifier(stage.name)}{ends} AS {query}".replace(":", "\\:")
+        )
+
     def equal(self, type_: ColumnType, one: ColumnElement[Any], other: Any) -> ColumnElement[bool]:
-        """Whether two values of a type are the same, NULL being equal to NULL."""
-        return self.same(one, other)
+        """Whether two values of a type are stored alike, NULL being equal to NULL.
+
+        Text is compared to the letter, whatever the column's collation holds equal.
+        """
+        return self.same(self.letters(one), self.letters(other)) if type_.is_text else self.same(one, other)
+
+    @abstractmethod
+    def letters(self, value: Any) -> ColumnElement[Any]:
+        """A text for comparing it letter by letter."""
+
+    def holds(self, column: ColumnElement[Any], default: str) -> ColumnElement[bool]:
+        """Whether a column that no seed sets holds its literal default, which is given as SQL."""
+        if default.upper() == "NULL":
+            return column.is_(None)
+        return self.same(self.letters(column), sa.literal_column(f"({default})"))
 
     def same(self, one: ColumnElement[Any], other: Any) -> ColumnElement[bool]:
         """Whether two values that have an equality are the same, NULL being equal to NULL."""
@@ -157,6 +194,25 @@ class SeedDialect(ABC):
         """A live column's value as the ledger keeps it."""
         return sa.cast(value, sa.Text())
 
-    def from_ledger(self, value: Any, type_: Any) -> ColumnElement[Any]:
+    @abstractmethod
+    def from_ledger(self, value: Any, column: sa.Column[Any]) -> ColumnElement[Any]:
         """What the ledger kept, as a value for the live column."""
-        return sa.cast(value, type_)
+
+    @abstractmethod
+    def days_beyond(self, kind: str, low: Any, high: Any, days: Any) -> ColumnElement[Any]:
+        """A timestamp or date that is some days above others; below them where the calendar ends."""
+
+
+def identifier(name: str) -> str:
+    """A name as SQL has it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+OF = "of"
+"""Where a staging table says in its `info` which live table it is of, and its columns which live column."""
+
+
+def _source(column: sa.Column[Any]) -> str:
+    if OF in column.info:
+        return identifier(column.info[OF])
+    return f"CAST(NULL AS {'TEXT' if isinstance(column.type, sa.Text) else 'INTEGER'})"

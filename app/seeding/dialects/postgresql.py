@@ -10,11 +10,11 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.seeding.dialects.base import Found, Load, QualifiedName, SeedDialect
+from app.seeding.dialects.base import Found, Load, QualifiedName, SeedDialect, identifier
 from app.seeding.dialects.pg_catalog import CANDIDATES, FOREIGN_KEYS, HOME, UNLIKE_INSERT
 from app.seeding.errors import LockTimeout
 from app.seeding.quoting import quoted
-from app.seeding.tables import Reference
+from app.seeding.tables import Reference, Unique
 from app.seeding.types import ColumnType
 
 ADVISORY_LOCK = 0x5EED_4A11
@@ -27,6 +27,7 @@ class PostgreSQLDialect(SeedDialect):
     """PostgreSQL 13 or newer, through psycopg 3."""
 
     name = "postgresql"
+    no_rows = "WITH NO DATA"
     preamble = (
         "Run this with `psql -v ON_ERROR_STOP=1 -f script.sql`: a failed check ends the transaction,"
         " and nothing of it is kept.",
@@ -121,7 +122,7 @@ class PostgreSQLDialect(SeedDialect):
 
     def lock_tables(self, tables: Sequence[str]) -> Iterable[sa.Executable]:
         """SHARE ROW EXCLUSIVE: who adds a foreign key, a partition, a child or a trigger waits, too."""
-        yield _lock(map(_quoted, tables), "SHARE ROW EXCLUSIVE")
+        yield _lock(map(identifier, tables), "SHARE ROW EXCLUSIVE")
 
     def lock_pointing(
         self, references: Sequence[Reference], tables: Sequence[str]
@@ -135,7 +136,7 @@ class PostgreSQLDialect(SeedDialect):
         if names:
             yield _lock(names, "SHARE ROW EXCLUSIVE")
         if not all(reference.lockable for reference in references):
-            yield _lock(map(_quoted, tables), "EXCLUSIVE")
+            yield _lock(map(identifier, tables), "EXCLUSIVE")
 
     def prepare(self, tables: Sequence[sa.Table], parents: Sequence[sa.Table]) -> Iterable[sa.Executable]:
         if tables:
@@ -204,6 +205,48 @@ class PostgreSQLDialect(SeedDialect):
             # A live column may be JSON, which has no equality of its own.
             return self.same(sa.cast(one, JSONB), sa.cast(other, JSONB))
         return super().equal(type_, one, other)
+
+    def letters(self, value: Any) -> ColumnElement[Any]:
+        """As text, for the column may be of a type with another equality (citext), or an enum."""
+        return sa.collate(sa.cast(value, sa.Text()), "C")
+
+    def holds(self, column: ColumnElement[Any], default: str) -> ColumnElement[bool]:
+        """Compared as text: not every type that people may choose has an equality (json, point, xml)."""
+        if default.upper() == "NULL":
+            return column.is_(None)
+        given: Any = sa.literal_column(f"({default})")
+        if not isinstance(column.type, sa.types.NullType):
+            # 0 in a column of two decimal places is 0.00; what SQLAlchemy does not know names its type.
+            given = sa.cast(given, column.type)
+        return self.same(self.letters(column), self.letters(given))
+
+    def from_ledger(self, value: Any, column: sa.Column[Any]) -> ColumnElement[Any]:
+        """By way of a record of the live table, whose column's own type reads the text.
+
+        A cast could not name the type of a column that a script has not seen.
+        """
+        if isinstance(column.type, sa.JSON | sa.ARRAY):
+            # A record takes these apart.
+            as_read = sa.JSON() if isinstance(column.type, sa.JSON) else column.type
+            return sa.cast(value, as_read)
+        record: Any = sa.literal_column(f"CAST(NULL AS {identifier(column.table.name)})")
+        filled = sa.func.json_populate_record(
+            record, sa.func.json_build_object(sa.literal(column.name, sa.Text()), value)
+        )
+        one = filled.table_valued(sa.column(column.name, column.type)).alias("kept")
+        return sa.select(one.c[column.name]).scalar_subquery()
+
+    def days_beyond(self, kind: str, low: Any, high: Any, days: Any) -> ColumnElement[Any]:
+        day: Any = sa.literal_column("INTERVAL '1 day'") if kind == "timestamp" else 1
+        last: Any = sa.literal_column("DATE '9990-01-01'")
+        shift = days * day if kind == "timestamp" else sa.cast(days, sa.Integer())
+        return sa.case((high < last, high + shift), else_=low - shift)
+
+    def uniques(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Unique]]:
+        found: dict[str, list[Unique]] = {name: [] for name in tables}
+        for row in connection.execute(_UNIQUES, {"tables": list(tables)}):
+            found[row.name].append(Unique(tuple(row.columns), row.exact, row.nulls_distinct))
+        return found
 
 
 _READ_COMMITTED = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
@@ -316,11 +359,29 @@ def _lock(names: Iterable[str], mode: str) -> sa.TextClause:
 
 
 def _name(reference: Reference) -> str:
-    return ".".join(_quoted(name) for name in (reference.schema, reference.table) if name)
+    return ".".join(identifier(name) for name in (reference.schema, reference.table) if name)
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+# PostgreSQL knows which columns an expression or a condition reads: the index depends on them. From 15 on a
+# unique key may hold NULLs equal; before, the catalog has no column that says so.
+_UNIQUES = sa.text(
+    """
+    SELECT class.relname::text AS name,
+      key.indexprs IS NULL AND key.indpred IS NULL AS exact,
+      NOT coalesce((to_jsonb(key) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_distinct,
+      (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute AS a
+        WHERE a.attrelid = class.oid AND a.attnum > 0 AND (
+          a.attnum = ANY ((key.indkey::int2[])[0:key.indnkeyatts - 1])
+          OR (key.indexprs IS NOT NULL AND EXISTS (SELECT FROM pg_depend AS d
+            WHERE d.classid = 'pg_class'::regclass AND d.objid = key.indexrelid
+              AND d.refclassid = 'pg_class'::regclass AND d.refobjid = class.oid
+              AND d.refobjsubid = a.attnum)))) AS columns
+    FROM pg_index AS key JOIN pg_class AS class ON class.oid = key.indrelid
+    WHERE key.indisunique AND NOT key.indisprimary AND class.relname IN :tables
+      AND pg_table_is_visible(class.oid)
+    ORDER BY class.relname, key.indexrelid
+    """
+).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from app.seeding.dialects.base import Found, Load, SeedDialect
 from app.seeding.errors import LockTimeout
-from app.seeding.tables import Reference
+from app.seeding.tables import Reference, Unique
 from app.seeding.types import ColumnType, parse_timestamp
 
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
@@ -26,6 +26,7 @@ class SQLiteDialect(SeedDialect):
     """
 
     name = "sqlite"
+    no_rows = "WHERE 0"
     preamble = (
         "Run this with `sqlite3 -bail FILE < script.sql`: without -bail the sqlite3 client goes on"
         " after a failed check.",
@@ -150,11 +151,34 @@ class SQLiteDialect(SeedDialect):
         # SQLAlchemy renders is_not_distinct_from() as IS too, but drops literal_binds on the way.
         return one.bool_op("IS")(other)
 
+    def letters(self, value: Any) -> ColumnElement[Any]:
+        return sa.collate(sa.type_coerce(value, sa.Text()), "BINARY")
+
     def to_ledger(self, value: Any) -> ColumnElement[Any]:
         return sa.type_coerce(value, sa.LargeBinary())
 
-    def from_ledger(self, value: Any, type_: Any) -> ColumnElement[Any]:
-        return sa.type_coerce(value, type_)
+    def from_ledger(self, value: Any, column: sa.Column[Any]) -> ColumnElement[Any]:
+        return sa.type_coerce(value, column.type)
+
+    def days_beyond(self, kind: str, low: Any, high: Any, days: Any) -> ColumnElement[Any]:
+        form = "%Y-%m-%d" if kind == "date" else "%Y-%m-%d %H:%M:%S.000000"
+
+        def moved(edge: Any, sign: str) -> ColumnElement[Any]:
+            return sa.func.strftime(form, edge, sa.literal(sign) + sa.cast(days, sa.Text()) + " days")
+
+        return sa.case((sa.type_coerce(high, sa.Text()) < "9990", moved(high, "+")), else_=moved(low, "-"))
+
+    def uniques(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Unique]]:
+        found: dict[str, list[Unique]] = {name: [] for name in tables}
+        for row in connection.execute(_UNIQUES, {"tables": list(tables)}):
+            columns = json.loads(row.columns)
+            exact = None not in columns and not row.partial
+            if None in columns:
+                # What an expression reads is not listed: it is what the index's text names.
+                words = set(re.findall(r"\w+", row.sql or ""))
+                columns = [name for name in json.loads(row.all_columns) if name in words]
+            found[row.name].append(Unique(tuple(columns), exact))
+        return found
 
 
 class _Inserts:
@@ -213,6 +237,20 @@ _FOREIGN_KEYS = sa.text(
     ORDER BY child.name, key.id, key.seq
     """
 ).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
+
+
+_UNIQUES = sa.text(
+    """
+    SELECT seeded.name AS name, own.partial AS partial, made.sql AS sql,
+      (SELECT json_group_array(part.name) FROM pragma_index_info(own.name) AS part) AS columns,
+      (SELECT json_group_array(one.name) FROM pragma_table_xinfo(seeded.name) AS one) AS all_columns
+    FROM main.sqlite_master AS seeded JOIN pragma_index_list(seeded.name) AS own
+    LEFT JOIN main.sqlite_master AS made ON made.type = 'index' AND made.name = own.name
+    WHERE seeded.type = 'table' AND seeded.name IN :tables AND own."unique" AND own.origin <> 'pk'
+    ORDER BY seeded.name, own.seq DESC
+    """
+).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
+"""Unique constraints and indexes; an expression has no column's name."""
 
 
 def _timestamp(text: str) -> str:

@@ -1,13 +1,12 @@
 """Apply: the writes, in an order that every key and constraint allows, between two looks at the ledger."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql.elements import ColumnElement
 
 from app.seeding.ledger import seed_ledger
 from app.seeding.options import Policy
+from app.seeding.program.parking import park
 from app.seeding.program.parts import (
     Plan,
     Statement,
@@ -26,7 +25,7 @@ def apply(plan: Plan) -> Iterator[Statement]:
     for table in plan.tables:
         yield from remember(plan, table)
     for table in plan.tables:
-        yield from _park(plan, table)
+        yield from park(plan, table)
     for table in plan.tables:
         if table.has("insert"):
             yield from _insert(plan, table)
@@ -41,68 +40,6 @@ def apply(plan: Plan) -> Iterator[Statement]:
     for table in plan.tables:
         if plan.may("known", table.name):
             yield from forget(plan, table)
-
-
-def _park(plan: Plan, table: StagedTable) -> Iterator[Statement]:
-    """Take rows that change a unique value, or go, out of the way of those that want the same value.
-
-    Two rows that swap a unique value would otherwise collide half-way. The seed id is a value that no other
-    row has; where the column cannot hold it, NULL is one that collides with nothing.
-    """
-    for columns in plan.uniques.get(table.name, ()):
-        name = _parking_column(table, columns)
-        if name is None:
-            continue
-        for kind in ("insert", "update", "delete"):
-            if not table.has(kind):
-                continue
-            if kind == "delete" and not (table.has("insert") or table.has("update")):
-                continue
-            stage = table.by_kind(kind)
-            moving = _moves(plan, table, kind, stage, columns)
-            if moving is None:
-                continue
-            kind_of = table.frozen.columns[name].type.kind
-            value: Any = sa.cast(stage.c.seed_id, sa.Text())
-            if kind_of not in ("string", "text"):
-                value = sa.null()
-            yield Statement(
-                sa.update(table.live)
-                .values({name: value})
-                # A value that rows point by is not changed, not even for a moment.
-                .where(table.live_id == stage.c.live_id, *moving, *unheld(plan, table, name))
-            )
-
-
-def _parking_column(table: StagedTable, columns: Any) -> str | None:
-    """The column of a unique constraint that can be moved out of the way."""
-    for name in columns:
-        column = table.frozen.columns.get(name)
-        if column is None or name in table.frozen.foreign_keys or name not in table.columns:
-            continue
-        wide = column.type.kind == "text" or (column.type.length or 0) >= 36
-        if wide or column.nullable:
-            return str(name)
-    return None
-
-
-def _moves(
-    plan: Plan, table: StagedTable, kind: str, stage: sa.Table, columns: Any
-) -> list[ColumnElement[bool]] | None:
-    """Conditions for a row that is about to leave its unique value; None when no row does."""
-    seeded = [name for name in columns if name in table.columns]
-    if kind == "delete":
-        # Natural keys do not come back under another seed id: only other constraints can be in the way.
-        if set(columns) == set(table.frozen.key):
-            return None
-        return [stage.c.outcome.is_(None)]
-    if kind == "update":
-        changed = [stage.c["r_" + name].is_not(None) for name in seeded if name in table.updated]
-        return [stage.c.outcome.is_(None), sa.or_(*changed)] if changed else None
-    if plan.policy is not Policy.OVERWRITE:
-        return None
-    differs = [~equal(plan, table, name, stage.c["n_" + name]) for name in seeded]
-    return [stage.c.outcome == "adopted", sa.or_(*differs)]
 
 
 def _insert(plan: Plan, table: StagedTable) -> Iterator[Statement]:

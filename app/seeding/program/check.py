@@ -171,7 +171,7 @@ def _check_deletes(plan: Plan, table: StagedTable) -> Iterator[Statement]:
             yield conflict(plan, "unlinked", table, name, lost, given, None)
     for name, default in plan.unseeded.get(table.name, {}).items():
         expected: ColumnElement[Any] = sa.literal_column(f"({default})")
-        differs = ours.where(~plan.dialect.same(live.c[name], expected))
+        differs = ours.where(~plan.dialect.holds(live.c[name], default))
         yield conflict(plan, "edited row", table, name, differs, expected, live.c[name])
 
 
@@ -180,7 +180,7 @@ def _probe_edits(plan: Plan, table: StagedTable, ours: sa.Select[Any]) -> Statem
     stage, live = table.deletes, table.live
     differs = [~equal(plan, table, name, stage.c["o_" + name]) for name in table.columns]
     for name, default in plan.unseeded.get(table.name, {}).items():
-        differs.append(~plan.dialect.same(live.c[name], sa.literal_column(f"({default})")))
+        differs.append(~plan.dialect.holds(live.c[name], default))
     edited = ours.with_only_columns(sa.func.count()).where(sa.or_(*differs))
     return Statement(edited, ("edited", table.name), probe=True)
 

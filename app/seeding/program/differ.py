@@ -23,7 +23,7 @@ def differing_rows(plan: Plan, table: StagedTable) -> sa.Subquery:
     gone = table.live_id.is_(None)
     columns = {name: _differs(plan, table, name, known=known) for name in table.columns}
     others = [
-        ~plan.dialect.same(live.c[name], sa.literal_column(f"({default})"))
+        ~plan.dialect.holds(live.c[name], default)
         for name, default in plan.unseeded.get(table.name, {}).items()
     ]
     differs = sa.or_(*columns.values(), *others, sa.false())

@@ -11,7 +11,7 @@ from app.seeding.dialects import SeedDialect
 from app.seeding.ledger import seed_ledger
 from app.seeding.options import Policy
 from app.seeding.stage import StagedTable
-from app.seeding.tables import Reference
+from app.seeding.tables import Reference, Unique
 
 conflicts = sa.Table(
     "seed_conflict",
@@ -47,15 +47,15 @@ class Plan:
 
     `tables` are in foreign-key order. `references` are all foreign keys that point at them, `unseeded`
     the other live columns with their literal defaults as SQL, `parents` the live tables that seeded
-    foreign keys lead to, each with its id as the only column, `uniques` the columns of the live unique
-    constraints. `from_nothing` says that the move's source holds no seed rows, `target` is the rail
-    position at which it ends. `seen` counts, online, what the statements before have met.
+    foreign keys lead to, each with its id as the only column, `uniques` the unique constraints of each.
+    `from_nothing` says that the move's source holds no seed rows, `target` is the rail position at which it
+    ends. `seen` counts, online, what the statements before have met.
     """
 
     tables: Sequence[StagedTable]
     references: Mapping[str, Sequence[Reference]]
     unseeded: Mapping[str, Mapping[str, str]]
-    uniques: Mapping[str, Sequence[Sequence[str]]]
+    uniques: Mapping[str, Sequence[Unique]]
     parents: Mapping[str, sa.Table]
     upgrade: bool
     from_nothing: bool
@@ -131,7 +131,7 @@ def pre_image(plan: Plan, table: StagedTable, name: str, found: sa.Select[Any]) 
         .limit(1)
         .scalar_subquery()
     )
-    return plan.dialect.from_ledger(value, table.live.c[name].type)
+    return plan.dialect.from_ledger(value, table.live.c[name])
 
 
 def leads_somewhere(plan: Plan, table: StagedTable, name: str, value: Any) -> ColumnElement[bool]:
