@@ -3,7 +3,7 @@
 import gc
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -11,8 +11,7 @@ from typing import Any, Literal
 from alembic import command
 from alembic.autogenerate.api import AutogenContext
 from alembic.config import Config
-from alembic.script import Script, ScriptDirectory
-from alembic.script.revision import RevisionError
+from alembic.script import ScriptDirectory
 from sqlalchemy import JSON, DefaultClause, inspect, text
 from sqlalchemy.exc import OperationalError
 
@@ -20,7 +19,7 @@ from app.core.config import ROOT, Settings, get_settings
 from app.core.engines import connected, new_engine
 from app.core.errors import AppError, DatabaseUnavailable, SchemaBehind, is_lock_timeout, shown_url
 from app.core.types import UTCDateTime
-from app.seeding import SEED_BASE, Deadlock, LockTimeout, Rail, RunOptions, SeedError
+from app.seeding import SEED_BASE, Deadlock, LockTimeout, Rail, RunOptions, SeedError, StateError
 from app.seeding.quoting import shown
 
 
@@ -63,8 +62,7 @@ def _say_drift(config: Config) -> None:
 def rollback_seed(*, quiet: bool = False, **options: str | None) -> tuple[str, ...]:
     """`alembic downgrade seed_base`, or nothing where no seed revision was ever applied."""
     config = alembic_config(options, quiet=quiet)
-    applied = _lineage(ScriptDirectory.from_config(config), applied_revisions())
-    if any(script.revision == SEED_BASE for script in applied):
+    if SEED_BASE in _rail(config).history.applied(applied_revisions()):
         command.downgrade(config, SEED_BASE)
     return applied_revisions()
 
@@ -88,20 +86,20 @@ def require_schema() -> None:
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
         # Connecting would create it.
         raise SchemaBehind(f"there is no database {shown_url(url)} yet: alembic upgrade head makes it")
-    scripts = ScriptDirectory.from_config(alembic_config())
-    head = Rail(scripts).schema_head()
+    rail = _rail(alembic_config())
+    heads = rail.schema_heads()
     revisions = applied_revisions()
     at = ", ".join(map(shown, revisions)) or "no revision"
     try:
-        applied = {script.revision for script in _lineage(scripts, revisions)}
-    except RevisionError:
+        applied = rail.history.applied(revisions)
+    except StateError:
         raise SchemaBehind(
             f"the database {shown_url(url)} is at {at}, which this version of the project does not"
             " know: it was migrated by a newer one"
         ) from None
-    if head not in applied:
+    if not applied.issuperset(heads):
         raise SchemaBehind(
-            f"the database {shown_url(url)} is at {at}, behind the schema {head}:"
+            f"the database {shown_url(url)} is at {at}, behind the schema {', '.join(heads)}:"
             " run alembic upgrade head first"
         )
 
@@ -111,9 +109,9 @@ def describe_database() -> str:
     return shown_url(get_settings().url())
 
 
-def _lineage(scripts: ScriptDirectory, heads: tuple[str, ...]) -> Iterable[Script]:
-    """The revisions at and below `heads`."""
-    return scripts.iterate_revisions(heads, "base") if heads else ()
+def _rail(config: Config) -> Rail:
+    """The project's history."""
+    return Rail(ScriptDirectory.from_config(config))
 
 
 # -- for env.py ------------------------------------------------------------------------------------

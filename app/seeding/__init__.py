@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from app.seeding.errors import (
         ChangeFileError,
         Deadlock,
+        HistoryError,
         LockTimeout,
         OptionError,
         RailError,
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
         StateError,
     )
     from app.seeding.faults import DocumentError
+    from app.seeding.history import SEED_BASE
     from app.seeding.identity import seed_id
     from app.seeding.options import Policy, RunOptions
     from app.seeding.plugin import attach, configure_options, lock
-    from app.seeding.rail import SEED_BASE, Rail
+    from app.seeding.rail import Rail
     from app.seeding.sets import SeedCatalog, SeedRow, SeedSet
     from app.seeding.tables import SeedTable
     from app.seeding.texts import name_problem
@@ -35,6 +37,7 @@ __all__ = [
     "ConflictError",
     "Deadlock",
     "DocumentError",
+    "HistoryError",
     "LockTimeout",
     "OptionError",
     "Policy",
@@ -61,13 +64,14 @@ _HOMES = {
     "ConflictError": "conflicts",
     "Deadlock": "errors",
     "DocumentError": "faults",
+    "HistoryError": "errors",
     "LockTimeout": "errors",
     "OptionError": "errors",
     "Policy": "options",
     "Rail": "rail",
     "RailError": "errors",
     "RunOptions": "options",
-    "SEED_BASE": "rail",
+    "SEED_BASE": "history",
     "SeedCatalog": "sets",
     "SeedError": "errors",
     "SeedRow": "sets",

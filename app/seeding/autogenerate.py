@@ -8,13 +8,14 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations import MigrateOperation
 from alembic.operations.ops import DowngradeOps, MigrationScript, UpgradeOps
 from alembic.runtime.migration import MigrationContext
-from alembic.util import PriorityDispatchResult
+from alembic.util import PriorityDispatchResult, to_tuple
 from sqlalchemy.engine import Connection
 
 from app.seeding.changefile import Header, encode, sha256
 from app.seeding.changes import Change, diff
 from app.seeding.documents import read
-from app.seeding.errors import ChangeFileError
+from app.seeding.errors import ChangeFileError, RailError
+from app.seeding.newfiles import undo_on_failure
 from app.seeding.operations import (
     DowngradeSeedsOp,
     GeneratedSeedsOp,
@@ -23,6 +24,7 @@ from app.seeding.operations import (
     schema_ops,
 )
 from app.seeding.options import Removed
+from app.seeding.placement import refuse_above_rail
 from app.seeding.rail import Rail
 from app.seeding.run import SeedRun
 from app.seeding.unnamed import assumed_values, settle_defaults
@@ -80,25 +82,28 @@ def process_revision_directives(
     arguments = context.opts["revision_context"].command_args
     upgrade = cast(UpgradeOps, script.upgrade_ops)
     schema, pending = schema_ops(upgrade), _pending(upgrade)
-    if arguments["autogenerate"] and not schema and not pending:
+    uncovered = run.rail.uncovered()
+    if arguments["autogenerate"] and not schema and not pending and not uncovered:
         # `alembic check` needs a script to look at.
         if not _is_check(context):
             log.info("no schema changes and no seed changes: no revision written")
             directives.clear()
         return
+    _refuse_place(run.rail, script)
     if script.head not in (None, "head"):
         # Somebody places a schema revision by hand; the seeds wait for the next command.
         _drop_pending(script, schema)
         return
     scripts = []
-    parents = [run.rail.head]
     if schema or not arguments["autogenerate"]:
-        _keep_schema(script, schema, run.rail.schema_head())
-        parents.append(script.rev_id or "")
+        _keep_schema(script, schema, run.rail)
+        uncovered = [script.rev_id or ""]
         scripts.append(script)
+    parents = [run.rail.head, *uncovered]
     seed_id = run.rail.next_revision() if scripts else arguments["rev_id"] or run.rail.next_revision()
     scripts.append(_seed_script(context, run, seed_id, parents, script, schema, pending))
     directives[:] = scripts
+    undo_on_failure(context.opts["revision_context"], run.rail)
 
 
 def _is_check(context: MigrationContext) -> bool:
@@ -115,9 +120,26 @@ def _pending(upgrade: UpgradeOps) -> PendingSeedsOp | None:
     return next((one for one in found if isinstance(one, PendingSeedsOp)), None)
 
 
-def _keep_schema(script: MigrationScript, schema: list[MigrateOperation], schema_head: str) -> None:
+def _refuse_place(rail: Rail, script: MigrationScript) -> None:
+    """Raise RailError where `--head` or `--depends-on` would put a schema revision above seeds."""
+    head = None if script.head == "head" else script.head
+    scripts = rail.history.scripts
+    named = [*(scripts.get_revisions(cast(Any, head)) if head else ())]
+    needed = to_tuple(script.depends_on, default=())
+    named += [one for dependency in needed for one in scripts.get_revisions(dependency)]
+    refuse_above_rail(rail.history, "a schema revision", [one.revision for one in named if one])
+
+
+def _keep_schema(script: MigrationScript, schema: list[MigrateOperation], rail: Rail) -> None:
+    """Put the schema revision behind the last one; the seed revision behind it follows it alone."""
+    heads = rail.schema_heads()
+    if len(heads) > 1:
+        raise RailError(
+            f"the schema rail has {len(heads)} heads ({', '.join(heads)}): merge them first,"
+            f" with alembic merge --splice {' '.join(heads)}, then alembic upgrade heads"
+        )
     _drop_pending(script, schema)
-    script.head = schema_head
+    script.head = heads[0] if heads else "base"
     script.splice = True
 
 
@@ -149,7 +171,7 @@ def _seed_script(
     if context.config:
         pins = context.config.attributes.setdefault(PINS, {})
         pins[revision] = {"changes": path.name, "sha256": sha256(content)}
-    summary = pending.summary() if pending else ["no changes, frozen against the new schema"]
+    summary = pending.summary() if pending else [_nothing_but(parents[1:])]
     generated = GeneratedSeedsOp(revision, path, content, summary)
     operations: list[MigrateOperation] = [generated]
     if schema:
@@ -161,6 +183,11 @@ def _seed_script(
         downgrade_ops=DowngradeOps(cast(Any, [DowngradeSeedsOp(revision)])),
         head=cast(Any, tuple(parents)),
     )
+
+
+def _nothing_but(schema: list[str]) -> str:
+    """Said of a seed revision that is made for its place alone."""
+    return f"no changes; it is the seed revision that follows schema {', '.join(schema)}"
 
 
 def _refuse_pinned(path: Any, pinned: set[Any]) -> None:

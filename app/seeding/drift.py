@@ -17,6 +17,7 @@ from app.seeding import program
 from app.seeding.changes import Change
 from app.seeding.dialects import dialect_named
 from app.seeding.errors import SeedError
+from app.seeding.history import SEED_BASE
 from app.seeding.ledger import seed_ledger, seed_state
 from app.seeding.lines import Lone
 from app.seeding.live import Live, read_live
@@ -25,7 +26,7 @@ from app.seeding.options import Policy
 from app.seeding.program import ADOPTED, DELETED, EDITED, KEPT, Plan
 from app.seeding.progress import Progress
 from app.seeding.quoting import said, shown
-from app.seeding.rail import SEED_BASE, Rail
+from app.seeding.rail import Rail
 from app.seeding.rownames import RowNames
 from app.seeding.stage import StagedTable, load_changes, staged_table
 from app.seeding.tables import in_foreign_key_order

@@ -33,8 +33,12 @@ class ChangeFileError(SeedError):
         super().__init__(f"{shown(file)}: {one_line(problem)}; nothing was written\n  {remedy}")
 
 
+class HistoryError(SeedError):
+    """A revision file is missing, broken, or there twice: the history cannot be read."""
+
+
 class RailError(SeedError):
-    """The seed revisions do not form one line from seed_base to a head."""
+    """The revisions do not stand on two rails: a line of seed revisions, and the schema's beside it."""
 
 
 class StateError(SeedError):

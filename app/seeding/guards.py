@@ -6,9 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
 
+from app.seeding.history import SEED_BASE
 from app.seeding.ledger import seed_state
 from app.seeding.quoting import one_line
-from app.seeding.rail import SEED_BASE
 
 guard_table = sa.Table(
     "seed_guard",

@@ -19,6 +19,7 @@ from app.seeding.dialects import SeedDialect, dialect_named
 from app.seeding.errors import HiddenRows, SeedError
 from app.seeding.fresh import links_into_empty_tables, passes
 from app.seeding.guards import count_elsewhere, guard_table, stop_if_any
+from app.seeding.history import SEED_BASE
 from app.seeding.ledger import kept_rows, seed_ledger
 from app.seeding.lines import Lone
 from app.seeding.live import Live, frozen_schema, lock_and_read
@@ -27,7 +28,7 @@ from app.seeding.options import Policy
 from app.seeding.program import Plan, Statement
 from app.seeding.progress import Progress
 from app.seeding.quoting import one_line, said
-from app.seeding.rail import SEED_BASE, Rail
+from app.seeding.rail import Rail
 from app.seeding.rownames import RowNames
 from app.seeding.session import pin, refuse_row_security, settle_names
 from app.seeding.stage import Loader, StagedTable, load_changes, staged_table

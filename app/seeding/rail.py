@@ -1,7 +1,7 @@
 """The seed rail: the line of seed revisions from `seed_base` to its head, read from Alembic's history."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +11,11 @@ from alembic.script import Script, ScriptDirectory
 from app.seeding.changefile import ChangeFile, Header
 from app.seeding.changes import Change, Row, State, merged, net
 from app.seeding.errors import ChangeFileError, RailError
+from app.seeding.history import SEED_BASE, History, branched, downs, file_name, is_seed, on_rail
 from app.seeding.lines import Lone, lone_or_net
+from app.seeding.placement import check_placement
 from app.seeding.tables import FrozenTable
 
-SEED_BASE = "seed_base"
-"""The revision below every seed: it creates the ledger and holds no data."""
-
-_REVISION = re.compile(r"""^revision(?:\s*:\s*\w+)?\s*=\s*["']([^"']+)["']""", re.MULTILINE)
 _NUMBERED = re.compile(r"seed_(\d{4,})")
 
 
@@ -30,44 +28,34 @@ class SeedRevision:
     file: ChangeFile
 
 
-def is_seed(script: Script) -> bool:
-    """Whether a revision is on the seed rail: it pins a change file."""
-    return hasattr(script.module, "seed_sha256")
-
-
 class Rail:
     """The seed revisions of a history, in order; `revisions[0]` follows SEED_BASE."""
 
     def __init__(self, scripts: ScriptDirectory) -> None:
-        self.scripts = scripts
+        self.history = History(scripts)
         self.directory = Path(scripts.dir) / "seeds"
 
-    def check(self) -> None:
-        """Raise RailError where two files claim one revision, or the rail branches."""
-        files: dict[str, list[str]] = {}
-        for folder in self.scripts._version_locations:
-            for file in sorted(Path(folder).glob("*.py")):
-                match = _REVISION.search(file.read_text("utf-8"))
-                if match:
-                    files.setdefault(match.group(1), []).append(file.name)
-        for revision, names in files.items():
-            if len(names) > 1 and (_NUMBERED.fullmatch(revision) or revision == SEED_BASE):
-                raise _branched(revision, names)
+    def check(self, heads: Sequence[str] = ()) -> None:
+        """Raise HistoryError or RailError where revisions are broken or stand in a wrong place.
+
+        `heads` are the database's revisions, for saying what a mend means to it.
+        """
+        check_placement(self.history, heads)
         _ = self.revisions
 
     @cached_property
     def exists(self) -> bool:
         """Whether the history has a seed rail at all."""
-        return any(script.revision == SEED_BASE for script in self.scripts.walk_revisions())
+        return SEED_BASE in self.history.by_id
 
     @cached_property
     def revisions(self) -> tuple[SeedRevision, ...]:
         """The rail in order; RailError when it branches or does not start at SEED_BASE."""
         after: dict[str, list[Script]] = {}
-        seeds = [script for script in self.scripts.walk_revisions() if is_seed(script)]
+        seeds = [script for script in self.history.revisions if is_seed(script)]
         names = {script.revision for script in seeds} | {SEED_BASE}
         for script in seeds:
-            parents = [down for down in _downs(script) if down in names]
+            parents = [down for down in downs(script) if down in names]
             if len(parents) != 1:
                 raise RailError(
                     f"seed revision {script.revision} must follow exactly one other on the seed rail,"
@@ -79,7 +67,7 @@ class Rail:
         while current in after:
             scripts = after.pop(current)
             if len(scripts) > 1:
-                raise _branched(current, sorted(Path(script.path).name for script in scripts))
+                raise branched(current, sorted(map(file_name, scripts)))
             file = self._file(scripts[0])
             line.append(SeedRevision(scripts[0].revision, current, file))
             current = scripts[0].revision
@@ -99,17 +87,18 @@ class Rail:
         """The newest seed revision, or SEED_BASE."""
         return self.revisions[-1].revision if self.revisions else SEED_BASE
 
-    def schema_head(self) -> str:
-        """The newest schema revision; RailError when the schema rail branches."""
-        schema = [s for s in self.scripts.walk_revisions() if not is_seed(s) and s.revision != SEED_BASE]
-        followed = {down for script in schema for down in _downs(script)}
-        heads = sorted(s.revision for s in schema if s.revision not in followed)
-        if len(heads) != 1:
-            raise RailError(
-                f"the schema rail has {len(heads)} heads ({', '.join(heads)}): merge them first,"
-                f" with alembic merge --splice {' '.join(heads)}"
-            )
-        return heads[0]
+    def schema_heads(self) -> list[str]:
+        """The newest schema revisions: one, unless the schema branches or there is none yet."""
+        return self.history.heads_of(self._schema())
+
+    def uncovered(self) -> list[str]:
+        """The newest schema revisions that the rail's head does not follow, on any way: none of old."""
+        # What it only depends on counts as uncovered: such a revision would stay a head of its own.
+        below = self.history.at_or_below([self.head], dependencies=False) if self.exists else set()
+        return self.history.heads_of(self._schema() - below)
+
+    def _schema(self) -> set[str]:
+        return {script.revision for script in self.history.revisions if not on_rail(script)}
 
     def next_revision(self) -> str:
         """The id that a new seed revision gets: one above the highest number so far."""
@@ -213,19 +202,3 @@ class Rail:
                 ' alembic revision --autogenerate -m "…"',
             )
         return header
-
-
-def _downs(script: Script) -> tuple[str, ...]:
-    down = script.down_revision
-    if down is None:
-        return ()
-    return (down,) if isinstance(down, str) else tuple(down)
-
-
-def _branched(revision: str, files: list[str]) -> RailError:
-    return RailError(
-        f"the seed rail branches at {revision}: {' and '.join(files)}\n"
-        "  two people made a seed revision at the same time; delete the one that is not published yet,"
-        " with its change file, and make it again on top of the other:"
-        ' alembic upgrade head, then alembic revision --autogenerate -m "…"'
-    )

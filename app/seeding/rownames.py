@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterable, Sequence
 
 from app.seeding.changes import Row
+from app.seeding.history import SEED_BASE
 from app.seeding.identity import canonical_json
 from app.seeding.lines import Lone
 from app.seeding.quoting import shown
-from app.seeding.rail import SEED_BASE, Rail
+from app.seeding.rail import Rail
 from app.seeding.tables import FrozenTable
 
 Key = tuple[str, str]

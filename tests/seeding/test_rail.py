@@ -75,7 +75,7 @@ def test_the_rail_is_the_line_of_seed_revisions(history: History) -> None:
     assert rail.exists
     assert [one.revision for one in rail.revisions] == ["seed_0001", "seed_0002", "seed_0003"]
     assert [one.parent for one in rail.revisions] == [SEED_BASE, "seed_0001", "seed_0002"]
-    assert (rail.head, rail.schema_head(), rail.next_revision()) == ("seed_0003", "0002", "seed_0004")
+    assert (rail.head, rail.schema_heads(), rail.next_revision()) == ("seed_0003", ["0002"], "seed_0004")
     assert [rail.position(one) for one in (SEED_BASE, "seed_0001", "seed_0003")] == [0, 1, 3]
     assert rail.parent_of("seed_0001") == SEED_BASE
     assert rail.tables_at("seed_0002") == TABLES
@@ -158,11 +158,14 @@ def test_a_seed_revision_that_pins_no_file_is_named(history: History, pins: dict
         _ = history.rail.revisions
 
 
-def test_two_schema_heads_are_refused_with_the_command_that_merges_them(history: History) -> None:
+def test_schema_heads_are_uncovered_until_the_rail_follows_them(history: History) -> None:
+    assert history.rail.uncovered() == []
     history.revision("0003", "0002")
     history.revision("0004", "0002")
-    with pytest.raises(RailError, match=r"2 heads \(0003, 0004\).* alembic merge --splice 0003 0004"):
-        history.rail.schema_head()
+    assert set(history.rail.schema_heads()) == set(history.rail.uncovered()) == {"0003", "0004"}
+    history.seed("seed_0004", STATES[0], "seed_0003", schema="0003")
+    assert set(history.rail.schema_heads()) == {"0003", "0004"}
+    assert history.rail.uncovered() == ["0004"]
 
 
 def test_an_unknown_revision_is_of_another_version_of_the_project(history: History) -> None:

@@ -1,0 +1,205 @@
+"""The revision files of a history: read all of them or say which one is in the way, and tell their kinds."""
+
+import warnings
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+
+from alembic.script import Script, ScriptDirectory
+from alembic.util import CommandError
+
+from app.seeding.errors import HistoryError, RailError, StateError
+
+SEED_BASE = "seed_base"
+"""The revision below every seed: it creates the ledger and holds no data."""
+
+
+def is_seed(script: Script) -> bool:
+    """Whether a revision is on the seed rail: it pins a change file."""
+    return hasattr(script.module, "seed_sha256")
+
+
+def on_rail(script: Script) -> bool:
+    """Whether a revision is a seed revision or SEED_BASE; every other one is the schema's."""
+    return script.revision == SEED_BASE or is_seed(script)
+
+
+def downs(script: Script) -> tuple[str, ...]:
+    """The revisions that a file names in `down_revision`."""
+    down = script.down_revision
+    if down is None:
+        return ()
+    return (down,) if isinstance(down, str) else tuple(down)
+
+
+def needs(script: Script) -> tuple[str, ...]:
+    """The revisions that `depends_on` names, labels resolved to the revisions that carry them."""
+    # Asking Alembic for a label gives the head of its branch, which is not what it runs first.
+    return tuple(script._resolved_dependencies)
+
+
+def parents(script: Script) -> tuple[str, ...]:
+    """Everything that has to be there before a revision: a downgrade below one of them takes it back."""
+    return tuple(dict.fromkeys((*downs(script), *needs(script))))
+
+
+def file_name(script: Script) -> str:
+    """The name of a revision's file, for people."""
+    return Path(script.path).name
+
+
+class History:
+    """All revisions of a script directory, and their order."""
+
+    def __init__(self, scripts: ScriptDirectory) -> None:
+        self.scripts = scripts
+
+    @cached_property
+    def revisions(self) -> tuple[Script, ...]:
+        """Every revision, parents first; HistoryError where files are missing, broken or there twice."""
+        with warnings.catch_warnings():
+            # Alembic warns of what is refused here, and then fails with a KeyError.
+            warnings.filterwarnings("ignore", message=_ALEMBIC_WARNS, category=UserWarning)
+            try:
+                found = tuple(self.scripts.walk_revisions())
+            except Exception as error:
+                # A revision file is a program: it may fail in any way.
+                raise _in_the_way(self.scripts, error) from None
+            files = _files(self.scripts)
+            if len(files) != len(found):
+                _refuse_repeated(self.scripts, files, found)
+        return found[::-1]
+
+    @cached_property
+    def by_id(self) -> dict[str, Script]:
+        """The revisions by their ids."""
+        return {script.revision: script for script in self.revisions}
+
+    def at_or_below(self, revisions: Iterable[str], *, dependencies: bool = True) -> set[str]:
+        """The ids of revisions and all their ancestors, by `depends_on` too unless told otherwise."""
+        above = parents if dependencies else downs
+        found: set[str] = set()
+        waiting = list(revisions)
+        while waiting:
+            revision = waiting.pop()
+            if revision not in found:
+                found.add(revision)
+                waiting += above(self.by_id[revision])
+        return found
+
+    def applied(self, heads: Iterable[str]) -> set[str]:
+        """The ids of all revisions that a database at `heads` has; StateError for an unknown head."""
+        heads = tuple(heads)
+        self.check_known(heads)
+        return self.at_or_below(heads)
+
+    def check_known(self, heads: Iterable[str]) -> None:
+        """Raise StateError where a database is at a revision that no file has."""
+        unknown = sorted(repr(head) for head in heads if head not in self.by_id)
+        if unknown:
+            raise StateError(
+                f"the database is at {' and '.join(unknown)}, which no file in {_folders(self.scripts)} has;"
+                " nothing was written\n"
+                "  another branch or a newer version of the project migrated it, or a revision file is lost:"
+                " check out the version that has this revision, and go on from there, or restore the file"
+            )
+
+    def heads_of(self, revisions: Iterable[str]) -> list[str]:
+        """Those that none of the others follows, in the history's order."""
+        among = set(revisions)
+        followed = {down for revision in among for down in downs(self.by_id[revision])}
+        return [script.revision for script in self.revisions if script.revision in among - followed]
+
+
+_ALEMBIC_WARNS = r"Revision .* (present more than once|is not present)"
+
+_REMEDY = "restore it as it was committed, or correct it"
+
+
+def _files(scripts: ScriptDirectory) -> list[Path]:
+    """The files that Alembic reads revisions from."""
+    return [
+        file.resolve()
+        for folder in scripts._version_locations
+        if folder.exists()
+        for file in Script._list_py_dir(scripts, folder)
+        if file.suffix == ".py" and not file.name.startswith((".#", "__init__"))
+    ]
+
+
+def _folders(scripts: ScriptDirectory) -> str:
+    return " or ".join(str(folder) for folder in scripts._version_locations)
+
+
+def _refuse_repeated(scripts: ScriptDirectory, files: list[Path], found: Iterable[Script]) -> None:
+    """Of files with one id, Alembic takes the last."""
+    names: dict[str, set[str]] = {}
+    seeds = set()
+    loaded = {Path(script.path).resolve(): script for script in found}
+    for file in files:
+        script = loaded.get(file) or Script._from_path(scripts, file)
+        if script is not None:
+            names.setdefault(script.revision, set()).add(file.name)
+            seeds |= {script.revision} if on_rail(script) else set()
+    for revision, twins in sorted(names.items()):
+        if len(twins) > 1 and revision in seeds:
+            raise branched(revision, sorted(twins))
+        if len(twins) > 1:
+            raise HistoryError(
+                f"{' and '.join(sorted(twins))} are both revision {revision!r}; nothing was written\n"
+                "  delete the one that is a copy, or give it an id of its own and a place after the other"
+            )
+
+
+def branched(revision: str, files: list[str]) -> RailError:
+    """What is said of two revisions in one place of the seed rail."""
+    return RailError(
+        f"the seed rail branches at {revision}: {' and '.join(files)}\n"
+        "  two people made a seed revision at the same time; delete the one that is not published yet,"
+        " with its change file, and make it again on top of the other:"
+        ' alembic upgrade head, then alembic revision --autogenerate -m "…"'
+    )
+
+
+def _in_the_way(scripts: ScriptDirectory, error: Exception) -> HistoryError:
+    """What keeps Alembic from reading the history, by the file's name."""
+    found = []
+    for file in _files(scripts):
+        try:
+            script = Script._from_path(scripts, file)
+        except Exception as broken:
+            return HistoryError(
+                f"{file.name}: the revision cannot be read: {_reason(broken)}; nothing was written\n"
+                f"  {_REMEDY}"
+            )
+        if script is not None:
+            found.append(script)
+    for missing in _missing(found):
+        return missing
+    # Two files with one branch label, or revisions that follow each other in a circle.
+    return HistoryError(f"the revisions in {_folders(scripts)} make no history: {error}\n  correct them")
+
+
+def _missing(scripts: Iterable[Script]) -> Iterator[HistoryError]:
+    scripts = list(scripts)
+    known = {name for one in scripts for name in (one.revision, *one.branch_labels)}
+    for script in scripts:
+        dependencies = script.dependencies or ()
+        named = (*downs(script), *([dependencies] if isinstance(dependencies, str) else dependencies))
+        for parent in named:
+            if parent not in known:
+                yield HistoryError(
+                    f"{file_name(script)}: revision {script.revision!r} follows {parent!r}, which no file"
+                    f" in {Path(script.path).parent} has; nothing was written\n"
+                    f"  restore the file of {parent!r} as it was committed; where it never was, name the"
+                    f" revision that {script.revision!r} is to follow in its down_revision"
+                )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, SyntaxError):
+        return f"line {error.lineno}: {error.msg}"
+    if isinstance(error, CommandError):
+        return "it sets no revision"
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

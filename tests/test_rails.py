@@ -1,0 +1,429 @@
+"""Revisions in wrong places, two heads, revisions that fail: refused, with a way out that is tried here."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.script.base import ScriptDirectory
+from alembic.util import CommandError
+
+from app.seeding import RailError, SeedError
+from tests.support.databases import Database
+from tests.support.workshop import Workshop
+
+LUMI, LEVANTE = {"name": "lumi", "site": "CSC"}, {"name": "levante", "site": "DKRZ"}
+
+EVERY_COMMAND: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
+    ("upgrade", ("head",), {}),
+    ("upgrade", ("heads",), {}),
+    ("downgrade", ("seed_base",), {}),
+    ("current", (), {}),
+    ("check", (), {}),
+    ("revision", ("more",), {}),
+    ("revision", ("more",), {"autogenerate": True}),
+    ("stamp", ("heads",), {}),
+    ("merge", ("heads",), {}),
+    ("history", (), {"indicate_current": True}),
+    ("upgrade", ("base:heads",), {"sql": True}),
+    ("downgrade", ("seed_0001:seed_base",), {"sql": True}),
+]
+
+
+@pytest.fixture
+def opened(database: Database, tmp_path: Path) -> Workshop:
+    """A project on each kind of database, at seed_0001 with two machines."""
+    return started(database, tmp_path)
+
+
+@pytest.fixture
+def workshop(sqlite: Database, tmp_path: Path) -> Workshop:
+    """The same on SQLite, for what does not depend on the kind."""
+    return started(sqlite, tmp_path)
+
+
+def started(database: Database, folder: Path) -> Workshop:
+    workshop = Workshop.opened(database, folder / "project")
+    workshop.run("upgrade", "head")
+    workshop.ship("first")
+    workshop.run("upgrade", "head")
+    return workshop
+
+
+def refused(workshop: Workshop, error: type[SeedError] = RailError) -> str:
+    """Every command is refused alike, and writes nothing; what they say."""
+    content, files = workshop.database.content(ledger=True, volatile=True), workshop.files()
+    said = set()
+    for name, arguments, options in EVERY_COMMAND:
+        with pytest.raises(error) as caught:
+            workshop.run(name, *arguments, **options)
+        said.add(str(caught.value))
+    assert workshop.database.content(ledger=True, volatile=True) == content
+    assert workshop.files() == files
+    # Only a command with a database knows what the mend means to it.
+    shortest = min(said, key=len)
+    assert all(one.startswith(shortest[:60]) for one in said), said
+    return max(said, key=len)
+
+
+def follow(workshop: Workshop, sentence: str) -> None:
+    """Do what a refusal says: its edits, then its commands."""
+    for name, attribute, value in re.findall(r"in (\S+), set (\w+) = (.+)", sentence):
+        path = workshop.root / "versions" / name
+        lines = path.read_text().splitlines()
+        lines = [f"{attribute} = {value}" if line.startswith(attribute) else line for line in lines]
+        path.write_text("\n".join(lines) + "\n")
+    for revisions in re.findall(r"alembic stamp (.+)", sentence):
+        workshop.run("stamp", revisions.split())
+    if "alembic upgrade heads" in sentence:
+        workshop.run("upgrade", "heads")
+        workshop.ship("close")
+
+
+def rolls_back(workshop: Workshop) -> None:
+    """The rails are as they should be: one head, and a rollback leaves people's diary."""
+    workshop.run("upgrade", "head")
+    workshop.run("check")
+    workshop.database.execute("INSERT INTO diary (text) VALUES ('mine')")
+    workshop.run("downgrade", "seed_base")
+    assert workshop.database.rows("SELECT text FROM diary") == [("mine",)]
+    assert workshop.database.rows("SELECT name FROM machines") == []
+    workshop.run("upgrade", "head")
+    assert len(workshop.database.rows("SELECT name FROM machines")) == 2
+
+
+# -- a schema revision on the seed rail -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("applied", [False, True], ids=["not yet applied", "applied"])
+def test_a_schema_revision_above_a_seed_revision_is_refused_and_the_advice_mends_it(
+    opened: Workshop, applied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened.diary("0002", "seed_0001")
+    if applied:
+        unchecked(monkeypatch, opened, "upgrade", "heads")
+    sentence = refused(opened)
+    assert "0002_by_hand.py: schema revision '0002' follows 'seed_0001' of the seed rail" in sentence
+    assert "alembic downgrade seed_base would take it back too" in sentence
+    assert "in 0002_by_hand.py, set down_revision = '0001'" in sentence
+    assert ("as this database is at '0002' already: alembic stamp 0002 seed_0001" in sentence) is applied
+    follow(opened, sentence)
+    rolls_back(opened)
+
+
+def unchecked(monkeypatch: pytest.MonkeyPatch, workshop: Workshop, *command: str) -> None:
+    """Run a command as an engine did that did not look where revisions stand."""
+    with monkeypatch.context() as patch:
+        patch.setattr("app.seeding.rail.check_placement", lambda history, heads: None)
+        workshop.run(*command)
+
+
+def test_a_revision_without_the_environment_is_refused_by_the_next_command(workshop: Workshop) -> None:
+    workshop.environment = False
+    workshop.run("revision", "diary")
+    workshop.environment = True
+    [path] = [*(workshop.root / "versions").glob("*_diary.py")]
+    sentence = refused(workshop)
+    assert f"{path.name}: schema revision" in sentence
+    follow(workshop, sentence)
+    workshop.run("upgrade", "head")
+    assert workshop.heads() == {"seed_0002"}
+
+
+def test_a_schema_revision_that_follows_seed_base_is_refused(workshop: Workshop) -> None:
+    workshop.diary("0002", "seed_base")
+    sentence = refused(workshop)
+    assert "'0002' follows 'seed_base' of the seed rail" in sentence
+    follow(workshop, sentence)
+    rolls_back(workshop)
+
+
+def test_a_schema_revision_that_depends_on_a_seed_revision_is_refused(workshop: Workshop) -> None:
+    workshop.diary("0002", "0001", depends_on="seed_0001")
+    sentence = refused(workshop)
+    assert "in 0002_by_hand.py, set depends_on = None" in sentence
+    assert "set down_revision" not in sentence
+    follow(workshop, sentence)
+    rolls_back(workshop)
+
+
+def test_a_dependency_by_a_branch_label_is_refused_too(workshop: Workshop) -> None:
+    workshop.edit("seed_0001", "branch_labels = None", "branch_labels = ('seeds',)")
+    workshop.diary("0002", "0001", depends_on="seeds")
+    assert "set depends_on = None" in refused(workshop)
+
+
+def test_a_merge_of_the_rails_is_refused_and_the_advice_mends_it(
+    opened: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened.diary("0002", "0001")
+    opened.schema("0003", ("seed_0001", "0002"))
+    unchecked(monkeypatch, opened, "upgrade", "heads")
+    sentence = refused(opened)
+    assert (
+        "delete it where no database is at it yet; else in 0003_by_hand.py, set down_revision = '0002'"
+        in (sentence)
+    )
+    assert "alembic stamp 0003 seed_0001" in sentence
+    follow(opened, sentence)
+    rolls_back(opened)
+    assert opened.down("seed_0002") == ("seed_0001", "0003")
+
+
+def test_a_merge_of_the_rails_that_no_database_has_may_be_deleted(workshop: Workshop) -> None:
+    workshop.diary("0002", "0001")
+    workshop.schema("0003", ("seed_0001", "0002"))
+    refused(workshop)
+    workshop.file("0003").unlink()
+    workshop.run("upgrade", "heads")
+    workshop.ship("close")
+    rolls_back(workshop)
+
+
+def test_seeds_that_follow_a_misplaced_revision_get_their_own_parent(opened: Workshop) -> None:
+    opened.diary("0002", "0001")
+    opened.run("upgrade", "heads")
+    opened.ship("close")
+    opened.run("upgrade", "head")
+    # As if it had been made by hand on the seed rail, and a seed revision on top of it.
+    opened.replace_down("0002", "seed_0001")
+    opened.replace_down("seed_0002", "0002")
+    sentence = refused(opened)
+    assert "in 0002_by_hand.py, set down_revision = '0001'" in sentence
+    assert "in seed_0002_close.py, set down_revision = ('seed_0001', '0002')" in sentence
+    assert "stamp" not in sentence
+    assert "upgrade heads" not in sentence
+    follow(opened, sentence)
+    rolls_back(opened)
+
+
+def test_several_misplaced_revisions_are_told_where_each_belongs(workshop: Workshop) -> None:
+    workshop.diary("0002", "0001")
+    workshop.schema("0003", "seed_0001")
+    workshop.schema("0004", "0003")
+    workshop.schema("0005", "seed_0001")
+    sentence = refused(workshop)
+    # Which of two that stand side by side comes first does not matter; then the other follows it.
+    assert sentence.count("set down_revision = '0002'") == 1
+    assert sentence.count("set down_revision = ") == 2
+    follow(workshop, sentence)
+    rolls_back(workshop)
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({"head": "seed_0001"}, "'seed_0001'"),
+        ({"head": "seed_base", "splice": True}, "'seed_base'"),
+        ({"depends_on": "seed_0001", "head": "0001", "splice": True}, "'seed_0001'"),
+    ],
+)
+@pytest.mark.parametrize("autogenerate", [False, True])
+def test_refuses_to_make_a_schema_revision_above_seeds(
+    workshop: Workshop, options: dict[str, Any], names: str, autogenerate: bool
+) -> None:
+    workshop.columns.append("room")
+    files = workshop.files()
+    with pytest.raises(RailError, match=f"a schema revision would follow {names} of the seed rail"):
+        workshop.run("revision", "more", autogenerate=autogenerate, **options)
+    assert workshop.files() == files
+
+
+# -- what is no seed revision any more --------------------------------------------------------------
+
+
+def test_a_seed_revision_without_its_pins_is_named(workshop: Workshop) -> None:
+    lines = workshop.file("seed_0001").read_text().splitlines()
+    workshop.file("seed_0001").write_text("\n".join(x for x in lines if not x.startswith("seed_")) + "\n")
+    assert "seed revision seed_0001 does not pin a change file" in refused(workshop)
+
+
+@pytest.mark.parametrize("call", ["op.execute('SELECT 1')", "op.create_table('diary')", "op.get_bind()"])
+def test_a_seed_revision_that_changes_more_than_seeds_is_refused(workshop: Workshop, call: str) -> None:
+    workshop.edit(
+        "seed_0001", "    op.downgrade_seeds(revision)", f"    {call}\n    op.downgrade_seeds(revision)"
+    )
+    sentence = refused(workshop)
+    assert f"seed revision 'seed_0001' calls {call.partition('(')[0]}" in sentence
+    assert "put it into a schema revision of its own" in sentence
+
+
+# -- two heads --------------------------------------------------------------------------------------
+
+
+def test_a_new_seed_revision_follows_every_schema_head_that_the_rail_does_not_have(opened: Workshop) -> None:
+    opened.room("0002", "0001")
+    opened.run("upgrade", "heads")
+    opened.seeds({**LUMI, "room": "B12"}, LEVANTE)
+    opened.ship("rooms")
+    assert opened.down("seed_0002") == ("seed_0001", "0002")
+    opened.run("upgrade", "head")
+    opened.run("check")
+    seeded = opened.database.content()
+    assert any("B12" in row for row in seeded["machines"])
+    for targets in (["heads"], ["head"], ["seed_0001", "seed_0002"], ["0002", "head"]):
+        opened.database.empty()
+        for target in targets:
+            opened.run("upgrade", target)
+        assert opened.database.content() == seeded
+    opened.database.empty()
+    done = opened.database.run_script(opened.run("upgrade", "head", sql=True))
+    assert done.returncode == 0, done.stderr
+    assert opened.database.content() == seeded
+    opened.run("downgrade", "seed_base")
+    assert opened.database.rows("SELECT * FROM machines") == []
+
+
+def test_a_new_seed_revision_follows_all_of_several_schema_heads(workshop: Workshop) -> None:
+    workshop.room("0002", "0001")
+    workshop.diary("0003", "0001")
+    workshop.run("upgrade", "heads")
+    workshop.seeds({**LUMI, "room": "B12"}, LEVANTE)
+    workshop.ship("rooms")
+    assert set(workshop.down("seed_0002")) == {"seed_0001", "0002", "0003"}
+    rolls_back(workshop)
+
+
+def test_a_schema_revision_that_no_seed_revision_follows_is_found_by_check_and_closed(
+    workshop: Workshop,
+) -> None:
+    workshop.diary("0002", "0001")
+    workshop.run("upgrade", "heads")
+    with pytest.raises(CommandError, match="no changes; it is the seed revision that follows schema 0002"):
+        workshop.run("check")
+    workshop.ship("close")
+    assert workshop.down("seed_0002") == ("seed_0001", "0002")
+    rolls_back(workshop)
+    files = workshop.files()
+    workshop.ship("nothing")
+    assert workshop.files() == files
+
+
+def test_a_schema_revision_without_seeds_gets_the_same_place(workshop: Workshop) -> None:
+    workshop.diary("0002", "0001")
+    workshop.run("upgrade", "heads")
+    workshop.run("revision", "more", rev_id="0003")
+    assert workshop.down("0003") == ("0002",)
+    assert workshop.down("seed_0002") == ("seed_0001", "0003")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("upgrade", "head"), ("stamp", "head"), ("upgrade", "base:head")],
+)
+def test_two_heads_get_a_sentence_with_the_way_out(workshop: Workshop, command: tuple[str, str]) -> None:
+    workshop.diary("0002", "0001")
+    with pytest.raises(RailError) as caught:
+        workshop.run(*command, **({"sql": True} if ":" in command[1] else {}))
+    sentence = str(caught.value)
+    assert "the history has 2 heads, " in sentence
+    assert "'0002'" in sentence
+    assert "'seed_0001'" in sentence
+    assert "no seed revision follows '0002' yet" in sentence
+    follow(workshop, sentence)
+    rolls_back(workshop)
+
+
+def test_two_schema_heads_get_the_merge_and_then_the_seed_revision(workshop: Workshop) -> None:
+    workshop.diary("0002", "0001")
+    workshop.room("0003", "0001")
+    with pytest.raises(RailError, match="the history has 3 heads") as caught:
+        workshop.run("upgrade", "head")
+    [merged] = re.findall(r'alembic merge -m "…" (0002 0003|0003 0002) makes', str(caught.value))
+    workshop.run("merge", merged.split(), "one schema")
+    follow(workshop, str(caught.value))
+    rolls_back(workshop)
+
+
+def test_refuses_to_merge_schema_and_seeds(workshop: Workshop) -> None:
+    workshop.diary("0002", "0001")
+    files = workshop.files()
+    config = workshop.config()
+    config.cmd_opts = merge_options("heads")
+    with pytest.raises(RailError, match="a merge revision would follow 'seed_0001' of the seed rail"):
+        run_merge(config, "heads")
+    assert workshop.files() == files
+
+
+def merge_options(*revisions: str) -> Any:
+    from argparse import Namespace
+
+    return Namespace(revisions=list(revisions), x=None)
+
+
+def run_merge(config: Any, *revisions: str) -> None:
+    from alembic import command
+
+    command.merge(config, list(revisions))
+
+
+# -- a revision that fails --------------------------------------------------------------------------
+
+
+def fail_template(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> type[BaseException]:
+    (workshop.root / "script.py.mako").write_text("${nothing_of_that_name}")
+    return CommandError
+
+
+def fail_by_full_disk(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> type[BaseException]:
+    def half(self: ScriptDirectory, src: Path, dest: Path, **_: Any) -> None:
+        dest.write_text("")
+        raise OSError(28, "No space left on device", str(dest))
+
+    monkeypatch.setattr(ScriptDirectory, "_generate_template", half)
+    return SeedError
+
+
+def fail_by_interrupt(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> type[BaseException]:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ScriptDirectory, "_generate_template", interrupted)
+    return KeyboardInterrupt
+
+
+def fail_at_the_second(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> type[BaseException]:
+    workshop.columns.append("room")
+    whole = ScriptDirectory._generate_template
+
+    def second(self: ScriptDirectory, src: Path, dest: Path, **values: Any) -> None:
+        whole(self, src, dest, **values)
+        if dest.name.startswith("seed_"):
+            raise OSError(28, "No space left on device", str(dest))
+
+    monkeypatch.setattr(ScriptDirectory, "_generate_template", second)
+    return SeedError
+
+
+def fail_at_the_folder(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> type[BaseException]:
+    def read_only(path: Path, content: bytes) -> None:
+        raise OSError(30, "Read-only file system", str(path))
+
+    monkeypatch.setattr("app.seeding.operations.write", read_only)
+    return SeedError
+
+
+@pytest.mark.parametrize(
+    "fail",
+    [fail_template, fail_by_full_disk, fail_by_interrupt, fail_at_the_second, fail_at_the_folder],
+    ids=lambda fail: fail.__name__,
+)
+def test_a_revision_that_fails_leaves_no_file(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, fail: Callable[..., type[BaseException]]
+) -> None:
+    workshop.seeds(LUMI, {**LEVANTE, "site": "Hamburg"})
+    template, files = (workshop.root / "script.py.mako").read_text(), workshop.files()
+    with monkeypatch.context() as patch:
+        error = fail(workshop, patch)
+        with pytest.raises(error) as caught:
+            workshop.ship("more")
+    if error is SeedError:
+        assert re.search(
+            "cannot write the revision.*(No space left|Read-only).*nothing was written", str(caught.value)
+        )
+    assert workshop.files() == files
+    (workshop.root / "script.py.mako").write_text(template)
+    workshop.ship("more")
+    workshop.run("upgrade", "head")
+    workshop.run("check")
