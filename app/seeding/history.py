@@ -104,6 +104,22 @@ class History:
                 " check out the version that has this revision, and go on from there, or restore the file"
             )
 
+    def check_heads(self, heads: Iterable[str]) -> None:
+        """Raise StateError where a database is at a revision that no file has, or at one and one below it."""
+        heads = tuple(heads)
+        self.check_known(heads)
+        included = [head for head in heads if head in self.at_or_below(self._above(head, heads))]
+        if included:
+            left = sorted(set(heads) - set(included))
+            raise StateError(
+                f"the database is at {' and '.join(map(repr, sorted(heads)))}, but {left[0]!r} has come to"
+                f" include {' and '.join(map(repr, sorted(included)))}: its file got another parent;"
+                f" nothing was written\n  alembic stamp --purge {' '.join(left)}"
+            )
+
+    def _above(self, head: str, heads: Iterable[str]) -> set[str]:
+        return {parent for other in heads if other != head for parent in parents(self.by_id[other])}
+
     def heads_of(self, revisions: Iterable[str]) -> list[str]:
         """Those that none of the others follows, in the history's order."""
         among = set(revisions)

@@ -90,7 +90,8 @@ def _find(connection: Connection, dialect: SeedDialect, names: Sequence[str]) ->
         if name not in found:
             raise SetupError(
                 f"the seeds need the table {shown(name)}, which the database does not have;"
-                " was it dropped by hand, or renamed by a schema revision?"
+                " was it dropped by hand, or renamed by a schema revision? where one that has not run yet"
+                " makes it, the seed revision must name that one in its down_revision too"
             )
         if found[name].problem:
             raise SetupError(

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.schema import DropTable
 
 from app.seeding import program
+from app.seeding.absent import refuse_columns_to_come
 from app.seeding.changes import Change
 from app.seeding.conflicts import Conflict, ConflictError, read_conflicts
 from app.seeding.dialects import SeedDialect, dialect_named
@@ -90,6 +91,8 @@ class _Runner:
         settle_names(self.context)
         frozen = move.tables
         live = self._open(frozen)
+        span = (move.source, move.target)
+        refuse_columns_to_come(move.rail, span, frozen, live.columns, self.context.get_current_heads)
         staged = [staged_table(table, live.columns.get(table.name)) for table in frozen]
         with _refusals():
             self._load(staged)

@@ -89,15 +89,17 @@ class Rail:
 
     def schema_heads(self) -> list[str]:
         """The newest schema revisions: one, unless the schema branches or there is none yet."""
-        return self.history.heads_of(self._schema())
+        return self.history.heads_of(self.schema)
 
     def uncovered(self) -> list[str]:
         """The newest schema revisions that the rail's head does not follow, on any way: none of old."""
         # What it only depends on counts as uncovered: such a revision would stay a head of its own.
         below = self.history.at_or_below([self.head], dependencies=False) if self.exists else set()
-        return self.history.heads_of(self._schema() - below)
+        return self.history.heads_of(self.schema - below)
 
-    def _schema(self) -> set[str]:
+    @property
+    def schema(self) -> set[str]:
+        """The ids of all schema revisions."""
         return {script.revision for script in self.history.revisions if not on_rail(script)}
 
     def next_revision(self) -> str:

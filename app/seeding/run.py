@@ -111,7 +111,7 @@ class SeedRun:
             # A broken rail is said before anything runs, whatever the command.
             self.rail.check(heads)
             if not context.as_sql:
-                self.rail.history.check_known(heads)
+                self.rail.history.check_heads(heads)
             self._refuse_merge(command)
             steps = self._steps(command, heads)
             self.journey = _journey(steps, self.rail)
