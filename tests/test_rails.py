@@ -530,3 +530,118 @@ def test_a_revision_that_fails_leaves_no_file(
     workshop.ship("more")
     workshop.run("upgrade", "head")
     workshop.run("check")
+
+
+# -- change files without revisions, and revisions without change files ------------------------------
+
+
+@pytest.mark.parametrize("name", ["seed_0002.jsonl", "seed_0007.jsonl.gz", "seed_0002.jsonl.partial"])
+def test_a_change_file_without_revision_is_said_by_every_command_and_fails_the_check(
+    workshop: Workshop, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    orphan = workshop.root / "seeds" / name
+    orphan.write_text("left behind")
+    workshop.run("current")
+    workshop.run("upgrade", "head")
+    assert [record.getMessage() for record in caplog.records].count(
+        f"{name} is a change file that no revision pins: restore the revision file that does, or delete it"
+    ) == 2
+    with pytest.raises(SeedError, match=f"{name}: is a change file that no revision pins"):
+        workshop.run("check")
+    # The next revision of that number takes the place.
+    workshop.seeds(LUMI, {**LEVANTE, "site": "Hamburg"})
+    workshop.ship("more")
+    workshop.run("upgrade", "head")
+    assert workshop.database.rows("SELECT site FROM machines WHERE name = 'levante'") == [("Hamburg",)]
+
+
+def test_a_revision_without_change_file_is_refused_by_every_command(workshop: Workshop) -> None:
+    (workshop.root / "seeds" / "seed_0001.jsonl").unlink()
+    assert "seed_0001.jsonl: cannot be read: No such file or directory" in refused(workshop, SeedError)
+
+
+# -- revision files that are missing or broken ------------------------------------------------------
+
+
+def break_syntax(workshop: Workshop) -> str:
+    workshop.edit("0001", "def upgrade() -> None:", "def upgrade( -> None:")
+    return r"0001_by_hand\.py: the revision cannot be read: line \d+: "
+
+
+def break_import(workshop: Workshop) -> str:
+    workshop.edit("seed_0001", "from alembic import op", "from alembic import op, nothing")
+    return r"seed_0001_first\.py: the revision cannot be read: ImportError: cannot import name 'nothing'"
+
+
+def break_id(workshop: Workshop) -> str:
+    workshop.edit("seed_0001", "revision = 'seed_0001'", "revision_ = 'seed_0001'")
+    return r"seed_0001_first\.py: the revision cannot be read: "
+
+
+def break_all(workshop: Workshop) -> str:
+    workshop.file("seed_0001").write_text("")
+    return r"seed_0001_first\.py: the revision cannot be read: it sets no revision"
+
+
+def break_run(workshop: Workshop) -> str:
+    workshop.edit("0001", "branch_labels = None", "branch_labels = 1 / 0")
+    return r"0001_by_hand\.py: the revision cannot be read: ZeroDivisionError: division by zero"
+
+
+def lose_schema(workshop: Workshop) -> str:
+    workshop.file("0001").unlink()
+    return r"seed_base_by_hand\.py: revision 'seed_base' follows '0001', which no file in .*versions has"
+
+
+def lose_base(workshop: Workshop) -> str:
+    workshop.file("seed_base").unlink()
+    return r"seed_0001_first\.py: revision 'seed_0001' follows 'seed_base', which no file in .*versions has"
+
+
+def lose_dependency(workshop: Workshop) -> str:
+    workshop.schema("0002", "0001", depends_on="0007")
+    return r"0002_by_hand\.py: revision '0002' follows '0007', which no file in .*versions has"
+
+
+def repeat(workshop: Workshop) -> str:
+    text = workshop.file("0001").read_text()
+    (workshop.root / "versions" / "0001_copy.py").write_text(text)
+    return r"0001_by_hand\.py and 0001_copy\.py are both revision '0001'"
+
+
+def repeat_seed(workshop: Workshop) -> str:
+    text = workshop.file("seed_0001").read_text()
+    (workshop.root / "versions" / "seed_0001_copy.py").write_text(text)
+    return r"the seed rail branches at seed_0001: seed_0001_copy\.py and seed_0001_first\.py"
+
+
+def circle(workshop: Workshop) -> str:
+    workshop.schema("0002", "0003")
+    workshop.schema("0003", "0002")
+    return r"the revisions in .*versions make no history: .*0002, 0003"
+
+
+BROKEN = [
+    break_syntax, break_import, break_id, break_all, break_run, lose_schema, lose_base, lose_dependency,
+    repeat, repeat_seed, circle,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("break_it", BROKEN, ids=lambda one: one.__name__)
+def test_a_broken_history_is_told_by_every_command_with_the_file(
+    workshop: Workshop, break_it: Callable[[Workshop], str]
+) -> None:
+    expected = break_it(workshop)
+    sentence = refused(workshop, SeedError)
+    assert re.match(expected, sentence), sentence
+
+
+def test_a_database_of_another_branch_of_the_code_is_told_by_its_revision(opened: Workshop) -> None:
+    opened.seeds(LUMI, {**LEVANTE, "site": "Hamburg"})
+    opened.ship("more")
+    opened.run("upgrade", "head")
+    opened.file("seed_0002").unlink()
+    (opened.root / "seeds" / "seed_0002.jsonl").unlink()
+    sentence = refused(opened, StateError)
+    assert "the database is at 'seed_0002', which no file in" in sentence
+    assert "check out the version that has this revision" in sentence

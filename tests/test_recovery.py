@@ -328,3 +328,33 @@ def test_a_restored_change_file_is_all_that_a_refused_run_needs(sqlite_project: 
     change_file(project).write_bytes(whole)
     project.alembic("upgrade", "head")
     assert count(project, "simulations") == SIMULATIONS
+
+
+# -- revision files that are missing, broken, or of another branch of the code -----------------------
+
+
+def refused_by_all(project: Project) -> set[str]:
+    """What `alembic` and the scripts say, all of them with exit code 1."""
+    scripts = [project.run(f"app.scripts.db.{name}") for name in ("seed", "rollback_seed")]
+    for outcome in scripts:
+        assert outcome.code == 1, outcome.text
+        assert "Traceback" not in outcome.text
+    said = {outcome.err.partition("ERROR: ")[2] for outcome in scripts}
+    return said | set(refused(project, ("upgrade", "head"), ("current",)))
+
+
+def test_a_broken_revision_file_is_one_sentence_of_alembic_and_the_scripts(sqlite_project: Project) -> None:
+    sqlite_project.start_at("head")
+    file = revision_file(sqlite_project, "0002_known_issues_and_notes_of_simulations")
+    file.write_text("revision = ")
+    [sentence] = refused_by_all(sqlite_project)
+    assert f"{file.name}: the revision cannot be read: line 1: invalid syntax" in sentence
+
+
+def test_a_database_of_another_branch_is_one_sentence_of_alembic_and_the_scripts(
+    sqlite_project: Project,
+) -> None:
+    sqlite_project.start_at("head")
+    sqlite_project.database.execute("UPDATE alembic_version SET version_num = 'seed_0099'")
+    [sentence] = refused_by_all(sqlite_project)
+    assert "the database is at 'seed_0099', which no file in" in sentence

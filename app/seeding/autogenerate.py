@@ -25,7 +25,7 @@ from app.seeding.operations import (
 )
 from app.seeding.options import Removed
 from app.seeding.placement import refuse_above_rail
-from app.seeding.rail import Rail
+from app.seeding.rail import ORPHAN, RESTORE_OR_DELETE, Rail
 from app.seeding.run import SeedRun
 from app.seeding.unnamed import assumed_values, settle_defaults
 
@@ -83,6 +83,8 @@ def process_revision_directives(
     upgrade = cast(UpgradeOps, script.upgrade_ops)
     schema, pending = schema_ops(upgrade), _pending(upgrade)
     uncovered = run.rail.uncovered()
+    if _is_check(context) and (orphans := run.rail.orphans()):
+        raise ChangeFileError(orphans[0], ORPHAN, RESTORE_OR_DELETE)
     if arguments["autogenerate"] and not schema and not pending and not uncovered:
         # `alembic check` needs a script to look at.
         if not _is_check(context):

@@ -1,14 +1,13 @@
 """The revision files of a history: read all of them or say which one is in the way, and tell their kinds."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
 from alembic.script import Script, ScriptDirectory
-from alembic.util import CommandError
 
-from app.seeding.errors import HistoryError, RailError, StateError
+from app.seeding.errors import RailError, StateError
 
 SEED_BASE = "seed_base"
 """The revision below every seed: it creates the ledger and holds no data."""
@@ -57,17 +56,21 @@ class History:
     @cached_property
     def revisions(self) -> tuple[Script, ...]:
         """Every revision, parents first; HistoryError where files are missing, broken or there twice."""
+        found: tuple[Script, ...] = ()
+        failure: Exception | None = None
         with warnings.catch_warnings():
             # Alembic warns of what is refused here, and then fails with a KeyError.
             warnings.filterwarnings("ignore", message=_ALEMBIC_WARNS, category=UserWarning)
             try:
                 found = tuple(self.scripts.walk_revisions())
-            except Exception as error:
-                # A revision file is a program: it may fail in any way.
-                raise _in_the_way(self.scripts, error) from None
-            files = _files(self.scripts)
-            if len(files) != len(found):
-                _refuse_repeated(self.scripts, files, found)
+            except Exception as error:  # a revision file is a program: it may fail in any way
+                failure = error
+            if failure or len(revision_files(self.scripts)) != len(found):
+                from app.seeding.unreadable import what_is_wrong
+
+                fault = what_is_wrong(self.scripts, failure)
+                if fault:
+                    raise fault
         return found[::-1]
 
     @cached_property
@@ -98,7 +101,7 @@ class History:
         unknown = sorted(repr(head) for head in heads if head not in self.by_id)
         if unknown:
             raise StateError(
-                f"the database is at {' and '.join(unknown)}, which no file in {_folders(self.scripts)} has;"
+                f"the database is at {' and '.join(unknown)}, which no file in {folders(self.scripts)} has;"
                 " nothing was written\n"
                 "  another branch or a newer version of the project migrated it, or a revision file is lost:"
                 " check out the version that has this revision, and go on from there, or restore the file"
@@ -129,10 +132,8 @@ class History:
 
 _ALEMBIC_WARNS = r"Revision .* (present more than once|is not present)"
 
-_REMEDY = "restore it as it was committed, or correct it"
 
-
-def _files(scripts: ScriptDirectory) -> list[Path]:
+def revision_files(scripts: ScriptDirectory) -> list[Path]:
     """The files that Alembic reads revisions from."""
     return [
         file.resolve()
@@ -143,28 +144,9 @@ def _files(scripts: ScriptDirectory) -> list[Path]:
     ]
 
 
-def _folders(scripts: ScriptDirectory) -> str:
+def folders(scripts: ScriptDirectory) -> str:
+    """Where the revision files are, for people."""
     return " or ".join(str(folder) for folder in scripts._version_locations)
-
-
-def _refuse_repeated(scripts: ScriptDirectory, files: list[Path], found: Iterable[Script]) -> None:
-    """Of files with one id, Alembic takes the last."""
-    names: dict[str, set[str]] = {}
-    seeds = set()
-    loaded = {Path(script.path).resolve(): script for script in found}
-    for file in files:
-        script = loaded.get(file) or Script._from_path(scripts, file)
-        if script is not None:
-            names.setdefault(script.revision, set()).add(file.name)
-            seeds |= {script.revision} if on_rail(script) else set()
-    for revision, twins in sorted(names.items()):
-        if len(twins) > 1 and revision in seeds:
-            raise branched(revision, sorted(twins))
-        if len(twins) > 1:
-            raise HistoryError(
-                f"{' and '.join(sorted(twins))} are both revision {revision!r}; nothing was written\n"
-                "  delete the one that is a copy, or give it an id of its own and a place after the other"
-            )
 
 
 def branched(revision: str, files: list[str]) -> RailError:
@@ -175,47 +157,3 @@ def branched(revision: str, files: list[str]) -> RailError:
         " with its change file, and make it again on top of the other:"
         ' alembic upgrade head, then alembic revision --autogenerate -m "…"'
     )
-
-
-def _in_the_way(scripts: ScriptDirectory, error: Exception) -> HistoryError:
-    """What keeps Alembic from reading the history, by the file's name."""
-    found = []
-    for file in _files(scripts):
-        try:
-            script = Script._from_path(scripts, file)
-        except Exception as broken:
-            return HistoryError(
-                f"{file.name}: the revision cannot be read: {_reason(broken)}; nothing was written\n"
-                f"  {_REMEDY}"
-            )
-        if script is not None:
-            found.append(script)
-    for missing in _missing(found):
-        return missing
-    # Two files with one branch label, or revisions that follow each other in a circle.
-    return HistoryError(f"the revisions in {_folders(scripts)} make no history: {error}\n  correct them")
-
-
-def _missing(scripts: Iterable[Script]) -> Iterator[HistoryError]:
-    scripts = list(scripts)
-    known = {name for one in scripts for name in (one.revision, *one.branch_labels)}
-    for script in scripts:
-        dependencies = script.dependencies or ()
-        named = (*downs(script), *([dependencies] if isinstance(dependencies, str) else dependencies))
-        for parent in named:
-            if parent not in known:
-                yield HistoryError(
-                    f"{file_name(script)}: revision {script.revision!r} follows {parent!r}, which no file"
-                    f" in {Path(script.path).parent} has; nothing was written\n"
-                    f"  restore the file of {parent!r} as it was committed; where it never was, name the"
-                    f" revision that {script.revision!r} is to follow in its down_revision"
-                )
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, SyntaxError):
-        return f"line {error.lineno}: {error.msg}"
-    if isinstance(error, CommandError):
-        return "it sets no revision"
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

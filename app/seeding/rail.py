@@ -16,7 +16,13 @@ from app.seeding.lines import Lone, lone_or_net
 from app.seeding.placement import check_placement
 from app.seeding.tables import FrozenTable
 
+_SUFFIXES = (".jsonl", ".jsonl.gz", ".partial")
 _NUMBERED = re.compile(r"seed_(\d{4,})")
+
+
+ORPHAN = "is a change file that no revision pins"
+RESTORE_OR_DELETE = "restore the revision file that does, or delete it"
+"""What is said of a change file without revision, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,19 @@ class Rail:
         `heads` are the database's revisions, for saying what a mend means to it.
         """
         check_placement(self.history, heads)
-        _ = self.revisions
+        names = self._names()
+        for one in self.revisions:
+            if one.file.path.name not in names:
+                one.file.verify()
+
+    def orphans(self) -> list[str]:
+        """The change files that no revision pins: a command was killed, or a revision file is lost."""
+        return sorted(self._names() - {one.file.path.name for one in self.revisions})
+
+    def _names(self) -> set[str]:
+        """The names of all change files, the halves of them that a killed command leaves included."""
+        found = self.directory.iterdir() if self.directory.is_dir() else ()
+        return {path.name for path in found if path.name.endswith(_SUFFIXES)}
 
     @cached_property
     def exists(self) -> bool:

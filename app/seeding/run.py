@@ -24,7 +24,7 @@ from app.seeding.ledger import TABLE_NAMES, kept_rows, metadata, seed_ledger, se
 from app.seeding.options import RunOptions
 from app.seeding.placement import CLOSE, refuse_above_rail
 from app.seeding.quoting import shown
-from app.seeding.rail import Rail
+from app.seeding.rail import ORPHAN, RESTORE_OR_DELETE, Rail
 from app.seeding.session import refuse_row_security
 from app.seeding.sets import SeedCatalog
 from app.seeding.tables import in_foreign_key_order
@@ -91,6 +91,8 @@ class SeedRun:
     def attach(self) -> None:
         """Take part in the context's run: see its steps before it takes them."""
         self.context.impl.memo[_MEMO] = self
+        # A file that cannot be read is said here: for a script, Alembic looks for its start before the steps.
+        _ = self.rail.history.revisions
         command = self.context.opts.get("fn")
         if command is not None:
             # Alembic has no hook before the first step; the list of steps is what tells the target.
@@ -113,6 +115,8 @@ class SeedRun:
             if not context.as_sql:
                 self.rail.history.check_heads(heads)
             self._refuse_merge(command)
+            for name in self.rail.orphans() if self.rail.exists else ():
+                log.warning("%s %s: %s", name, ORPHAN, RESTORE_OR_DELETE)
             steps = self._steps(command, heads)
             self.journey = _journey(steps, self.rail)
             yield from steps

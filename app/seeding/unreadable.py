@@ -1,0 +1,75 @@
+"""Why a history cannot be read: each revision file is looked at alone, and the one in the way is named."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from alembic.script import Script, ScriptDirectory
+from alembic.util import CommandError
+
+from app.seeding.errors import HistoryError, SeedError
+from app.seeding.history import branched, downs, file_name, folders, on_rail, revision_files
+
+
+def what_is_wrong(scripts: ScriptDirectory, failure: Exception | None) -> SeedError | None:
+    """The first fault of a script directory's files; `failure` is what Alembic made of it, if it failed."""
+    found: list[Script] = []
+    for file in revision_files(scripts):
+        try:
+            script = Script._from_path(scripts, file)
+        except Exception as error:  # a revision file is a program: it may fail in any way
+            return HistoryError(
+                f"{file.name}: the revision cannot be read: {_reason(error)}; nothing was written\n"
+                "  restore it as it was committed, or correct it"
+            )
+        if script is not None:
+            found.append(script)
+    fault = _repeated(found) or _missing(found)
+    if fault is None and failure is not None:
+        # Two files with one branch label, or revisions that follow each other in a circle.
+        return HistoryError(
+            f"the revisions in {folders(scripts)} make no history: {failure}; nothing was written\n"
+            "  correct their down_revision, depends_on or branch_labels"
+        )
+    return fault
+
+
+def _repeated(scripts: Sequence[Script]) -> SeedError | None:
+    """Of files with one id, Alembic takes the last."""
+    twins: dict[str, list[Script]] = {}
+    for script in scripts:
+        twins.setdefault(script.revision, []).append(script)
+    for revision, same in sorted(twins.items()):
+        names = sorted({file_name(script) for script in same})
+        if len(names) > 1 and any(map(on_rail, same)):
+            return branched(revision, names)
+        if len(names) > 1:
+            return HistoryError(
+                f"{' and '.join(names)} are both revision {revision!r}; nothing was written\n"
+                "  delete the one that is a copy, or give it an id of its own and a place after the other"
+            )
+    return None
+
+
+def _missing(scripts: Sequence[Script]) -> HistoryError | None:
+    known = {name for one in scripts for name in (one.revision, *one.branch_labels)}
+    for script in scripts:
+        dependencies = script.dependencies or ()
+        named = (*downs(script), *([dependencies] if isinstance(dependencies, str) else dependencies))
+        for parent in named:
+            if parent not in known:
+                return HistoryError(
+                    f"{file_name(script)}: revision {script.revision!r} follows {parent!r}, which no file"
+                    f" in {Path(script.path).parent} has; nothing was written\n"
+                    f"  restore the file of {parent!r} as it was committed; where it never was, name the"
+                    f" revision that {script.revision!r} is to follow in its down_revision"
+                )
+    return None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, SyntaxError):
+        return f"line {error.lineno}: {error.msg}"
+    if isinstance(error, CommandError):
+        return "it sets no revision"
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
