@@ -8,6 +8,7 @@ from pathlib import Path
 from alembic.script import Script, ScriptDirectory
 
 from app.seeding.errors import RailError, StateError
+from app.seeding.quoting import shown
 
 SEED_BASE = "seed_base"
 """The revision below every seed: it creates the ledger and holds no data."""
@@ -44,7 +45,7 @@ def parents(script: Script) -> tuple[str, ...]:
 
 def file_name(script: Script) -> str:
     """The name of a revision's file, for people."""
-    return Path(script.path).name
+    return shown(Path(script.path).name)
 
 
 class History:
@@ -146,7 +147,7 @@ def revision_files(scripts: ScriptDirectory) -> list[Path]:
 
 def folders(scripts: ScriptDirectory) -> str:
     """Where the revision files are, for people."""
-    return " or ".join(str(folder) for folder in scripts._version_locations)
+    return " or ".join(shown(folder) for folder in scripts._version_locations)
 
 
 def branched(revision: str, files: list[str]) -> RailError:

@@ -12,6 +12,7 @@ from alembic.script import Script
 
 from app.seeding.errors import RailError
 from app.seeding.history import History, downs, file_name, is_seed, needs, on_rail, parents
+from app.seeding.quoting import shown
 
 
 def check_placement(history: History, heads: Sequence[str] = ()) -> None:
@@ -50,7 +51,7 @@ def _check_kind(script: Script) -> None:
         if found & _SEED_CALLS:
             raise RailError(
                 f"seed revision {script.revision} does not pin a change file:"
-                f" {script.path} must set seed_changes and seed_sha256; restore it as it was committed"
+                f" {shown(script.path)} must set seed_changes and seed_sha256; restore it as it was committed"
             )
     elif others := sorted(found - _SEED_CALLS):
         raise RailError(

@@ -14,15 +14,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
-from alembic.script.revision import MultipleHeads
 from alembic.util import CommandError
 
 from app.seeding.dialects import dialect_named
-from app.seeding.errors import OptionError, RailError, SetupError, StateError
+from app.seeding.errors import OptionError, SetupError, StateError
+from app.seeding.heads import refuse_merge, with_way_out
 from app.seeding.history import SEED_BASE, is_seed
 from app.seeding.ledger import TABLE_NAMES, kept_rows, metadata, seed_ledger, seed_state
 from app.seeding.options import RunOptions
-from app.seeding.placement import CLOSE, refuse_above_rail
 from app.seeding.quoting import shown
 from app.seeding.rail import ORPHAN, RESTORE_OR_DELETE, Rail
 from app.seeding.session import refuse_row_security
@@ -114,47 +113,19 @@ class SeedRun:
             self.rail.check(heads)
             if not context.as_sql:
                 self.rail.history.check_heads(heads)
-            self._refuse_merge(command)
+            refuse_merge(self.rail, command, context.config)
             for name in self.rail.orphans() if self.rail.exists else ():
                 log.warning("%s %s: %s", name, ORPHAN, RESTORE_OR_DELETE)
-            steps = self._steps(command, heads)
+            try:
+                steps = list(command(heads, context))
+            except CommandError as error:
+                raise with_way_out(self.rail, error) from error.__cause__
             self.journey = _journey(steps, self.rail)
             yield from steps
             if command.__name__ == "upgrade" and self.journey is None and not context.as_sql:
                 self._catch_up()
 
         return planned
-
-    def _steps(self, command: Callable[..., Iterable[Any]], heads: Sequence[str]) -> list[Any]:
-        try:
-            return list(command(heads, self.context))
-        except CommandError as error:
-            if isinstance(error.__cause__, MultipleHeads):
-                raise self._several_heads(error.__cause__) from None
-            raise
-
-    def _several_heads(self, error: MultipleHeads) -> RailError:
-        """Alembic's own sentence knows of no rails."""
-        heads = [repr(head) for head in self.rail.history.heads_of(self.rail.history.by_id)]
-        schema = self.rail.uncovered()
-        if not self.rail.exists or len(schema) > 1:
-            way = f'alembic merge -m "…" {" ".join(schema)}'
-            way += f" makes the schema one line again; {CLOSE}" if self.rail.exists else ""
-        else:
-            way = f"go on with {CLOSE}: no seed revision follows {schema[0]!r} yet"
-        return RailError(
-            f"the history has {len(heads)} heads, {' and '.join(heads)}, where {error.argument!r} must be"
-            f" one; nothing was written\n  {way}"
-        )
-
-    def _refuse_merge(self, command: Callable[..., Iterable[Any]]) -> None:
-        """`alembic merge` runs env.py for its settings alone; what it is to merge is on the command line."""
-        options = self.context.config.cmd_opts if self.context.config else None
-        if command.__qualname__ == "merge.<locals>.nothing" and self.rail.exists:
-            merged = self.rail.history.scripts.get_revisions(getattr(options, "revisions", None) or ())
-            refuse_above_rail(
-                self.rail.history, "a merge revision", [script.revision for script in merged if script]
-            )
 
     def _catch_up(self) -> None:
         """Apply what Alembic believes to be applied: after a stamp or a crash, or sets left out so far."""

@@ -8,6 +8,7 @@ from alembic.util import CommandError
 
 from app.seeding.errors import HistoryError, SeedError
 from app.seeding.history import branched, downs, file_name, folders, on_rail, revision_files
+from app.seeding.quoting import one_line, shown
 
 
 def what_is_wrong(scripts: ScriptDirectory, failure: Exception | None) -> SeedError | None:
@@ -18,7 +19,7 @@ def what_is_wrong(scripts: ScriptDirectory, failure: Exception | None) -> SeedEr
             script = Script._from_path(scripts, file)
         except Exception as error:  # a revision file is a program: it may fail in any way
             return HistoryError(
-                f"{file.name}: the revision cannot be read: {_reason(error)}; nothing was written\n"
+                f"{shown(file.name)}: the revision cannot be read: {_reason(error)}; nothing was written\n"
                 "  restore it as it was committed, or correct it"
             )
         if script is not None:
@@ -27,7 +28,7 @@ def what_is_wrong(scripts: ScriptDirectory, failure: Exception | None) -> SeedEr
     if fault is None and failure is not None:
         # Two files with one branch label, or revisions that follow each other in a circle.
         return HistoryError(
-            f"the revisions in {folders(scripts)} make no history: {failure}; nothing was written\n"
+            f"the revisions in {folders(scripts)} make no history: {one_line(failure)}; nothing was written\n"
             "  correct their down_revision, depends_on or branch_labels"
         )
     return fault
@@ -59,7 +60,7 @@ def _missing(scripts: Sequence[Script]) -> HistoryError | None:
             if parent not in known:
                 return HistoryError(
                     f"{file_name(script)}: revision {script.revision!r} follows {parent!r}, which no file"
-                    f" in {Path(script.path).parent} has; nothing was written\n"
+                    f" in {shown(Path(script.path).parent)} has; nothing was written\n"
                     f"  restore the file of {parent!r} as it was committed; where it never was, name the"
                     f" revision that {script.revision!r} is to follow in its down_revision"
                 )
@@ -68,8 +69,8 @@ def _missing(scripts: Sequence[Script]) -> HistoryError | None:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, SyntaxError):
-        return f"line {error.lineno}: {error.msg}"
+        return f"line {error.lineno}: {one_line(error.msg)}"
     if isinstance(error, CommandError):
         return "it sets no revision"
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    reason = one_line(error)
+    return f"{type(error).__name__}: {reason}" if reason else type(error).__name__

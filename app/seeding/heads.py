@@ -1,0 +1,40 @@
+"""Several heads: what Alembic asks to be one, and what a merge must not make one of."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from alembic.config import Config
+from alembic.script.revision import MultipleHeads
+from alembic.util import CommandError
+
+from app.seeding.errors import RailError
+from app.seeding.placement import CLOSE, refuse_above_rail
+from app.seeding.rail import Rail
+
+
+def refuse_merge(rail: Rail, command: Callable[..., Iterable[Any]], config: Config | None) -> None:
+    """Raise RailError where `alembic merge` would put a schema revision on top of seeds.
+
+    It runs env.py for its settings alone; what it is to merge is on the command line, if there is one.
+    """
+    if getattr(command, "__qualname__", "") == "merge.<locals>.nothing" and rail.exists:
+        revisions = getattr(config.cmd_opts, "revisions", None) if config else None
+        merged = rail.history.scripts.get_revisions(revisions or ())
+        refuse_above_rail(rail.history, "a merge revision", [one.revision for one in merged if one])
+
+
+def with_way_out(rail: Rail, error: CommandError) -> CommandError:
+    """A command's error, with the way to one head where it found several: Alembic knows of no rails."""
+    cause, schema = error.__cause__, rail.uncovered()
+    if not isinstance(cause, MultipleHeads) or not schema:
+        return error
+    if rail.exists and len(schema) == 1:
+        way = f"go on with {CLOSE}: no seed revision follows {schema[0]!r} yet"
+    else:
+        way = f'alembic merge -m "…" {" ".join(schema)} makes the schema one line again'
+        way += f"; {CLOSE}" if rail.exists else ""
+    heads = [repr(head) for head in rail.history.heads_of(rail.history.by_id)]
+    return RailError(
+        f"the history has {len(heads)} heads, {' and '.join(heads)}, where {cause.argument!r} must be one;"
+        f" nothing was written\n  {way}"
+    )
