@@ -2,6 +2,7 @@
 
 import json
 import locale
+import os
 import time
 from pathlib import Path
 
@@ -169,6 +170,23 @@ def test_a_missing_document_and_a_directory_are_named(documents: Documents) -> N
     first, second = map(str, caught.value.faults)
     assert first == f"{documents.path('machines')}: cannot be read: No such file or directory"
     assert second == f"{documents.path('simulations')}: cannot be read: Is a directory"
+
+
+def test_a_named_pipe_in_place_of_a_document_is_a_fault_at_once(documents: Documents) -> None:
+    documents.path("machines").unlink()
+    os.mkfifo(documents.path("machines"))
+    with pytest.raises(DocumentError) as caught:
+        read_rows(documents.catalog)
+    (fault,) = caught.value.faults
+    assert fault.message == "cannot be read: Is a named pipe, and no file"
+
+
+def test_a_documents_own_name_forges_no_line(tmp_path: Path) -> None:
+    folder = tmp_path / "a\n  b\x1b[2K"
+    folder.mkdir()
+    error = Documents(folder).error(machines="[", simulations=[])
+    assert len(str(error).split("\n")) == 2
+    assert "a\\n  b\\u001b[2K" in str(error)
 
 
 def test_a_document_that_cannot_be_parsed_is_not_blamed_on_those_that_refer_to_it(

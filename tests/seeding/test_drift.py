@@ -171,6 +171,23 @@ def test_a_comparison_that_is_refused_leaves_the_transaction_as_it_was(
     assert record.getMessage().startswith("the rows were not compared with the seed: cannot execute ")
 
 
+def test_a_comparison_waits_for_nobody_and_lets_nobody_wait(make: Make) -> None:
+    world = make(([groups(a=1)],))
+    world.upgrade()
+    world.database.execute("UPDATE groups SET size = 2")
+    rail = Rail(ScriptDirectory(str(world.directory)))
+    with world.database.engine.connect() as writer, world.database.engine.connect() as reader:
+        writer.execute(sa.text("UPDATE groups SET size = 3"))
+        [one] = differences(reader, rail)
+        assert (one.kind, one.count) == ("edited", 1)
+        if world.database.kind == "postgresql":
+            locks = "SELECT mode FROM pg_locks WHERE relation = 'groups'::regclass AND pid = pg_backend_pid()"
+            assert set(reader.scalars(sa.text(locks))) <= {"AccessShareLock"}
+        writer.rollback()
+        writer.execute(sa.text("UPDATE groups SET size = 4"))
+        writer.rollback()
+
+
 def test_a_history_that_does_not_fit_is_said_and_fails_nothing(caplog: pytest.LogCaptureFixture) -> None:
     def misfit() -> Iterable[Difference]:
         raise StateError("no such revision")
