@@ -56,9 +56,10 @@ with reported(config):
         fileConfig(config.config_file_name, disable_existing_loggers=False)
         logging.disable(logging.INFO if is_quiet(config) else logging.NOTSET)
     if context.is_offline_mode():
-        run(**offline_options(get_settings()))
+        run(**offline_options(config))
     elif lent is not None and not isinstance(lent, Engine):
         run(connection=lent)
     else:
-        with connected(lent or new_engine(migrating=True)) as connection:
+        engine = lent or new_engine(migrating=True)
+        with connected(engine, lock_timeout=get_settings().lock_timeout) as connection:
             run(connection=connection)

@@ -303,27 +303,32 @@ def test_a_change_file_made_from_another_parent_is_refused(sqlite_project: Proje
 
 
 @pytest.mark.parametrize(
-    ("environment", "expected"),
+    ("environment", "code", "expected"),
     [
-        ({"DATABASE_URL": f"postgresql://u:{SECRET}@h:port/d"}, "DATABASE_URL does not parse"),
+        ({"DATABASE_URL": f"postgresql://u:{SECRET}@h:port/d"}, 2, "DATABASE_URL does not parse"),
         (
             {"DATABASE_URL": f"postgresql://u:{SECRET}@127.0.0.1:1/d"},
+            6,
             "cannot use the database postgresql+psycopg://u:***@127.0.0.1:1/d: ",
         ),
         (
             {"DATABASE_URL": f"postgresql://u@127.0.0.1:1/d?password={SECRET}"},
+            6,
             "cannot use the database postgresql+psycopg://u:***@127.0.0.1:1/d: ",
         ),
-        ({"DATABASE_URL": "sqlite:////no/such/folder/x.db"}, "unable to open database file"),
-        ({"APP_ENVIRONMENT": "prod"}, "bad settings: APP_ENVIRONMENT: "),
+        ({"DATABASE_URL": "sqlite:////no/such/folder/x.db"}, 6, "there is no folder '/no/such/folder'"),
+        ({"DATABASE_URL": "sqlite://"}, 2, "DATABASE_URL means a database in memory"),
+        ({"APP_ENVIRONMENT": "prod"}, 2, "bad settings: APP_ENVIRONMENT: "),
     ],
 )
 def test_a_bad_setting_is_one_line_without_the_password(
-    sqlite_project: Project, environment: dict[str, str], expected: str
+    sqlite_project: Project, environment: dict[str, str], code: int, expected: str
 ) -> None:
     outcome = sqlite_project.alembic_fails("upgrade", "head", **environment)
-    assert outcome.code == 1
-    (line,) = (line for line in outcome.err.splitlines() if line.strip())
+    assert outcome.code == code
+    # Behind a database that does not answer: what that usually means.
+    line, *advice = outcome.err.splitlines()
+    assert len(advice) <= 1
     assert line.startswith("ERROR: ")
     assert expected in line
     assert SECRET not in outcome.text

@@ -162,9 +162,9 @@ def test_a_script_for_production_holds_the_demo_catalog_where_it_is_asked_for(pr
 
 def test_production_without_a_database_url_is_refused(sqlite_project: Project) -> None:
     for command, code in (
-        (("alembic", "upgrade", "head"), 1),
-        (("alembic", "downgrade", "seed_base"), 1),
-        (("alembic", "upgrade", "head", "--sql"), 1),
+        (("alembic", "upgrade", "head"), 2),
+        (("alembic", "downgrade", "seed_base"), 2),
+        (("alembic", "upgrade", "head", "--sql"), 2),
         (("app.scripts.db.seed",), 2),
         (("app.scripts.db.rollback_seed",), 2),
     ):
@@ -230,7 +230,7 @@ def test_an_unknown_set_is_refused_with_the_ones_there_are(sqlite_project: Proje
     before = project.database.content(ledger=True)
     arguments, environment = UNKNOWN[way]
     outcome = project.run(*arguments, **environment)
-    assert outcome.code != 0, outcome.text
+    assert outcome.code == 2, outcome.text
     assert "Traceback" not in outcome.text
     assert "simulatoins" in outcome.err
     assert "machines, simulations" in outcome.err

@@ -204,7 +204,7 @@ def test_an_unknown_policy_is_refused_with_those_there_are(sqlite_project: Proje
     before = everything(project)
     arguments, environment = UNKNOWN[way]
     outcome = project.run(*arguments, **environment)
-    assert outcome.code == (2 if arguments[0].startswith("app.") else 1), outcome.text
+    assert outcome.code == 2, outcome.text
     assert "Traceback" not in outcome.text
     for name in POLICIES:
         assert name in outcome.err

@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.core.errors import ConfigurationError
+from app.core.sqlite import file_of
 
 ROOT = Path(__file__).resolve().parents[2]
 """The project's root: where `alembic.ini` and `.env` live."""
@@ -62,6 +63,9 @@ class Settings(BaseSettings):
     admin_password: SecretStr | None = None
     """What create_admin_account sets where neither a file nor a pipe gives it a password."""
 
+    traceback: bool = False
+    """Whether an expected error shows its traceback, for whoever looks for its cause in the code."""
+
     def url(self, *, asynchronous: bool = False) -> URL:
         """The database's URL with the driver this project ships for it.
 
@@ -71,7 +75,8 @@ class Settings(BaseSettings):
         if not raw:
             return self._embedded_url(asynchronous)
         try:
-            url = make_url(raw)
+            # In a locale that knows ASCII alone, Python leaves the bytes of other characters undecoded.
+            url = make_url(raw.encode("utf-8", "surrogateescape").decode("utf-8"))
             # A driver would read no further than that, and connect to some other place.
             if "%00" in raw:
                 raise ValueError
@@ -87,7 +92,11 @@ class Settings(BaseSettings):
                 f"DATABASE_URL names the driver {url.drivername!r}, which is not supported:"
                 " use postgresql+psycopg or sqlite"
             )
-        return _password_in_place(url).set(drivername=drivers[asynchronous])
+        url = _password_in_place(url).set(drivername=drivers[asynchronous])
+        if url.get_backend_name() == "sqlite":
+            # Refused here, before anything connects: nobody's database is one in memory.
+            file_of(url)
+        return url
 
     def _embedded_url(self, asynchronous: bool) -> URL:
         if self.environment is Environment.PRODUCTION:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from app.core.engines import connected, get_engine, new_engine
-from app.core.errors import DatabaseUnavailable, LockTimedOut, is_lock_timeout
+from app.core.errors import LockTimedOut
 from app.core.types import JSON_OBJECT, METADATA, UTCDateTime
+from app.seeding import LockTimeout
 
 
 class Base(DeclarativeBase):
@@ -21,18 +21,15 @@ class Base(DeclarativeBase):
 def transaction(*, commit: bool = True) -> Iterator[Session]:
     """A session in a transaction of its own, for a script: committed at the end, unless it only tries.
 
-    Raises DatabaseUnavailable and LockTimedOut in place of the driver's errors.
+    Raises what `connected` does in place of the driver's errors, and LockTimedOut.
     """
-    with connected(get_engine()) as connection:
-        try:
-            with Session(connection, expire_on_commit=False) as session:
-                yield session
-                if commit:
-                    session.commit()
-        except OperationalError as error:
-            if is_lock_timeout(error):
-                raise LockTimedOut from None
-            raise DatabaseUnavailable(get_engine().url, error.orig or error) from None
+    try:
+        with connected(get_engine()) as connection, Session(connection, expire_on_commit=False) as session:
+            yield session
+            if commit:
+                session.commit()
+    except LockTimeout as error:
+        raise LockTimedOut(error.seconds) from None
 
 
 def new_session() -> Session:

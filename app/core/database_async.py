@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from app.core.config import Settings, get_settings
-from app.core.engines import engine_options, tame_sqlite
+from app.core.engines import engine_options, tame
 
 
 def new_async_engine(settings: Settings | None = None) -> AsyncEngine:
@@ -18,8 +18,7 @@ def new_async_engine(settings: Settings | None = None) -> AsyncEngine:
     settings = settings or get_settings()
     url = settings.url(asynchronous=True)
     engine = create_async_engine(url, **engine_options(url, settings))
-    if engine.dialect.name == "sqlite":
-        tame_sqlite(engine.sync_engine)
+    tame(engine.sync_engine)
     return engine
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -10,11 +9,13 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, Connection
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from app.core.config import Settings, get_settings
 from app.core.errors import ConfigurationError, DatabaseUnavailable
+from app.core.sqlite import require_folder
+from app.seeding.failures import UNUSABLE, DatabaseFailure, named_failures
 
 
 def canonical_json(value: Any) -> str:
@@ -30,18 +31,39 @@ def engine_options(url: URL, settings: Settings) -> dict[str, Any]:
     else:
         options["connect_args"] = _libpq_options(url)
         options["pool_pre_ping"] = True
+        # Said in each BEGIN: a default of role or database would show a waiting run what was there before.
+        options["isolation_level"] = "READ COMMITTED"
     return options
 
 
 def _libpq_options(url: URL) -> dict[str, Any]:
-    """What a connection is told beside the URL; what that or PGOPTIONS ask for, such as a schema, stays."""
-    given = url.query.get("options", os.environ.get("PGOPTIONS", ""))
-    # UTC keeps the years 1 and 9999 representable whatever zone the server is set to.
-    settings = [given] if isinstance(given, str) else [*given]
-    told: dict[str, Any] = {"options": " ".join([*settings, "-c timezone=utc"]).strip()}
-    if "connect_timeout" not in url.query:
+    """What a connection is told beside the URL; what that, a service or the environment ask for, stays.
+
+    No `options` of our own among it: they would take the place of a service's, and a pooler refuses them.
+    """
+    told: dict[str, Any] = {
+        # A prepared statement belongs to one connection of the server; behind a pooler the next
+        # transaction has another one.
+        "prepare_threshold": None,
+        # The names and values of a seed are not those of somebody's terminal.
+        "client_encoding": "utf8",
+    }
+    given = {"service", "connect_timeout"} & {*url.query}
+    if not given and not {"PGSERVICE", "PGCONNECT_TIMEOUT"} & {*os.environ}:
         told["connect_timeout"] = 10
     return told
+
+
+def tame_postgresql(engine: Engine) -> None:
+    """Run each transaction in UTC, which the years 1 and 9999 need: in another zone they may be none.
+
+    For the transaction and not at connecting: behind a pooler the next one has another connection.
+    """
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        if connection.get_isolation_level() != "AUTOCOMMIT":
+            connection.exec_driver_sql("SET LOCAL TIME ZONE 'UTC'")
 
 
 CACHE_KIB = 24_000
@@ -85,25 +107,37 @@ def new_engine(settings: Settings | None = None, *, migrating: bool = False) -> 
         engine = create_engine(url, **options)
     except (ArgumentError, ValueError, TypeError) as error:
         raise ConfigurationError(f"DATABASE_URL has an option that its driver refuses: {error}") from None
-    if engine.dialect.name == "sqlite":
-        tame_sqlite(engine, migrating=migrating)
+    tame(engine, migrating=migrating)
     return engine
 
 
+def tame(engine: Engine, *, migrating: bool = False) -> None:
+    """Take the surprises of its database out of an engine."""
+    if engine.dialect.name == "sqlite":
+        tame_sqlite(engine, migrating=migrating)
+    else:
+        tame_postgresql(engine)
+
+
 @contextmanager
-def connected(engine: Engine) -> Iterator[Connection]:
-    """A connection, or DatabaseUnavailable in place of the driver's traceback."""
+def connected(engine: Engine, *, lock_timeout: float | None = None) -> Iterator[Connection]:
+    """A connection; the driver's errors, also of what is done with it, come in words.
+
+    Raises DatabaseUnavailable where somebody has to do something about the database, and otherwise what
+    `named_failures` does.
+    """
+    if engine.dialect.name == "sqlite":
+        require_folder(engine.url)
     try:
-        connection = engine.connect()
-        if engine.dialect.name == "sqlite":
-            # SQLite opens the file at the first read: a file that is no database fails here.
-            connection.connection.cursor().execute("PRAGMA schema_version")
-    except sqlite3.Error as error:
-        raise DatabaseUnavailable(engine.url, error) from None
-    except DBAPIError as error:
-        raise DatabaseUnavailable(engine.url, error.orig or error) from None
-    with connection:
-        yield connection
+        with named_failures(lock_timeout), engine.connect() as connection:
+            if engine.dialect.name == "sqlite":
+                # SQLite opens the file at the first read: a file that is no database fails here.
+                connection.connection.cursor().execute("PRAGMA schema_version")
+            yield connection
+    except DatabaseFailure as failure:
+        if failure.exit_code != UNUSABLE:
+            raise
+        raise DatabaseUnavailable(engine.url, failure) from failure.__cause__
 
 
 @lru_cache(maxsize=1)

@@ -3,12 +3,9 @@
 import re
 
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
 
+from app.seeding.failures import DatabaseFailure, failure_of
 from app.seeding.quoting import defused
-
-_LOCK_NOT_AVAILABLE = "55P03"
-"""PostgreSQL's name for a lock that was not had in time."""
 
 _SECRET = re.compile(r"(password=)[^&\s]*", re.IGNORECASE)
 
@@ -18,14 +15,11 @@ def shown_url(url: URL) -> str:
     return _SECRET.sub(r"\1***", url.render_as_string(hide_password=True))
 
 
-def is_lock_timeout(error: DBAPIError) -> bool:
-    """Whether a driver's error says that a lock was not had in time."""
-    locked = "database is locked" in str(error.orig)
-    return locked or getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
-
-
 class AppError(Exception):
     """The base of everything that is reported as a message with a non-zero exit code."""
+
+    exit_code = 1
+    """What a command ends with."""
 
     def __init__(self, message: str) -> None:
         super().__init__(defused(message))
@@ -34,15 +28,23 @@ class AppError(Exception):
 class ConfigurationError(AppError):
     """A setting is missing, malformed or contradicts another one."""
 
+    exit_code = 2
+
 
 class DatabaseUnavailable(AppError):
     """The database refused, timed out or does not exist.
 
-    Built from the URL without its passwords and the driver's first line.
+    Built from the URL without its passwords, the driver's first line, and what that usually means.
     """
+
+    exit_code = 6
 
     def __init__(self, url: URL, cause: BaseException) -> None:
         self.url = shown_url(url)
+        failure = cause if isinstance(cause, DatabaseFailure) else failure_of(cause)
+        if failure is not None:
+            super().__init__(f"cannot use the database {self.url}: {failure.reason}\n  {failure.kind.advice}")
+            return
         lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
         reason = lines[0] if lines else type(cause).__name__
         super().__init__(f"cannot use the database {self.url}: {reason}")
@@ -51,13 +53,19 @@ class DatabaseUnavailable(AppError):
 class OutputError(AppError):
     """What was asked for cannot be written."""
 
+    exit_code = 8
+
 
 class SchemaBehind(AppError):
     """The database does not have the schema that this version of the project works with."""
 
+    exit_code = 6
+
 
 class LockTimedOut(AppError):
     """Another transaction held a lock for longer than this one may wait."""
+
+    exit_code = 7
 
     def __init__(self, seconds: float | None = None) -> None:
         self.seconds = seconds

@@ -3,11 +3,12 @@
 import zlib
 
 from sqlalchemy import Table, false, func, select, text, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.core.config import get_settings
-from app.core.errors import ConfigurationError, LockTimedOut, is_lock_timeout
+from app.core.errors import ConfigurationError, LockTimedOut
+from app.seeding.failures import LOCKED, failure_of
 
 _NAMESPACE = 0x5EED
 _LONGEST = 86_400
@@ -33,7 +34,8 @@ def take_lock(session: Session, table: Table, seconds: float | None = None) -> N
             session.execute(select(func.set_config("lock_timeout", f"{milliseconds}ms", True)))
             number = zlib.crc32(table.name.encode()) & 0x7FFF_FFFF
             session.execute(select(func.pg_advisory_xact_lock(_NAMESPACE, number)))
-    except OperationalError as error:
-        if is_lock_timeout(error):
+    except DBAPIError as error:
+        failure = failure_of(error)
+        if failure is not None and failure.kind is LOCKED:
             raise LockTimedOut(seconds) from None
         raise

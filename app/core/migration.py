@@ -2,24 +2,26 @@
 
 import gc
 import logging
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO, cast
 
 from alembic import command
 from alembic.autogenerate.api import AutogenContext
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import JSON, DefaultClause, inspect, text
-from sqlalchemy.exc import OperationalError
 
-from app.core.config import ROOT, Settings, get_settings
+from app.core.config import ROOT, get_settings
 from app.core.engines import connected, new_engine
-from app.core.errors import AppError, DatabaseUnavailable, SchemaBehind, is_lock_timeout, shown_url
+from app.core.errors import AppError, SchemaBehind, shown_url
+from app.core.exits import INTERRUPTED, exit_code_of, wants_traceback
+from app.core.sqlite import file_of
+from app.core.streams import Output, finish, say, speak_utf8
 from app.core.types import UTCDateTime
-from app.seeding import SEED_BASE, Deadlock, LockTimeout, Rail, RunOptions, SeedError, StateError
+from app.seeding import SEED_BASE, Rail, RunOptions, StateError
+from app.seeding.failures import named_failures
 from app.seeding.quoting import shown
 
 
@@ -83,7 +85,7 @@ def applied_revisions() -> tuple[str, ...]:
 def require_schema() -> None:
     """Raise SchemaBehind unless the database has the newest schema; which seeds it has does not matter."""
     url = get_settings().url()
-    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+    if url.get_backend_name() == "sqlite" and not file_of(url).exists():
         # Connecting would create it.
         raise SchemaBehind(f"there is no database {shown_url(url)} yet: alembic upgrade head makes it")
     rail = _rail(alembic_config())
@@ -134,38 +136,28 @@ def _on_command_line(config: Config) -> bool:
 
 @contextmanager
 def reported(config: Config) -> Iterator[None]:
-    """On the command line: an expected error is a message and exit code 1, without a traceback.
+    """On the command line: an expected error is a message and its exit code, without a traceback.
 
     Alembic's own handling would print it twice, wrapped to the terminal, and exit with 255.
     """
-    try:
-        with _named_failures():
-            yield
-    except (AppError, SeedError) as error:
-        if not _on_command_line(config) or getattr(config.cmd_opts, "raiseerr", False):
-            raise
-        print(f"ERROR: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
-
-
-_DEADLOCK = "40P01"
-"""PostgreSQL's name for the loss of a deadlock."""
-
-
-@contextmanager
-def _named_failures() -> Iterator[None]:
-    """A lost connection or a lock that was not had in time, by their names."""
-    try:
+    if not _on_command_line(config):
         yield
-    except OperationalError as error:
-        settings = get_settings()
-        if is_lock_timeout(error):
-            raise LockTimeout(settings.lock_timeout) from None
-        if getattr(error.orig, "sqlstate", None) == _DEADLOCK:
-            raise Deadlock from None
-        if error.connection_invalidated:
-            raise DatabaseUnavailable(settings.url(), error.orig or error) from None
-        raise
+        return
+    speak_utf8()
+    # Alembic itself passes over a result that cannot be written.
+    config.stdout = cast("TextIO", Output())
+    try:
+        with named_failures():
+            yield
+        finish()
+    except (AppError, CommandError) as error:
+        if getattr(config.cmd_opts, "raiseerr", False) or wants_traceback():
+            raise
+        say(f"ERROR: {error}")
+        raise SystemExit(exit_code_of(error)) from None
+    except KeyboardInterrupt:
+        say("interrupted, nothing was written")
+        raise SystemExit(INTERRUPTED) from None
 
 
 def seed_options(config: Config, arguments: Mapping[str, str]) -> RunOptions:
@@ -181,10 +173,11 @@ def is_quiet(config: Config) -> bool:
     return bool(config.attributes.get(_QUIET) or getattr(config.cmd_opts, "quiet", False))
 
 
-def offline_options(settings: Settings) -> dict[str, Any]:
+def offline_options(config: Config) -> dict[str, Any]:
     """How `--sql` is written: literals in place, and no driver's percent signs doubled."""
     return {
-        "url": settings.url(),
+        "url": get_settings().url(),
+        "output_buffer": config.output_buffer or Output(),
         "literal_binds": True,
         "dialect_opts": {"paramstyle": "named"},
     }

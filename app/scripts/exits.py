@@ -1,59 +1,50 @@
-"""Exit codes of the scripts, and the errors behind them."""
+"""How scripts begin and end: their streams, their exit codes, and the errors behind them."""
 
+import errno
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import typer
 from alembic.util import CommandError
 
-from app.core.errors import (
-    AppError,
-    ConfigurationError,
-    DatabaseUnavailable,
-    LockTimedOut,
-    OutputError,
-    SchemaBehind,
-)
-from app.features.users.errors import AccountConflict, AccountNotFound, InvalidName, PolicyError
-from app.seeding import OptionError
-from app.seeding.quoting import defused
-
-REFUSED, INTERRUPTED = 1, 130
-
-_CODES: dict[type[Exception], int] = {
-    ConfigurationError: 2,
-    OptionError: 2,
-    InvalidName: 2,
-    AccountConflict: 3,
-    PolicyError: 4,
-    AccountNotFound: 5,
-    DatabaseUnavailable: 6,
-    SchemaBehind: 6,
-    LockTimedOut: 7,
-    OutputError: 8,
-}
+from app.core.errors import AppError, OutputError
+from app.core.exits import INTERRUPTED, exit_code_of, wants_traceback
+from app.core.streams import Closed, Output, finish, say, speak_utf8
 
 EXIT_CODES = (
-    "Exit codes: 0 done, or nothing to do; 1 refused, nothing was written; 2 wrong usage or settings;"
-    " 6 the database cannot be used; 130 interrupted."
+    "Exit codes: 0 done, or nothing to do; 1 refused, or ended by the database: nothing was written;"
+    " 2 wrong usage or settings; 6 the database cannot be used; 8 the output cannot be written;"
+    " 130 interrupted."
 )
 """Of the database scripts."""
 
 ACCOUNT_EXIT_CODES = (
-    "Exit codes: 0 done, or already so; 2 wrong usage or settings; 3 conflict with what is there;"
-    " 4 against the policy (password, expiry, scope); 5 not found; 6 the database cannot be reached or is"
+    "Exit codes: 0 done, or already so; 1 ended by the database: nothing was written;"
+    " 2 wrong usage or settings; 3 conflict with what is there;"
+    " 4 against the policy (password, expiry, scope); 5 not found; 6 the database cannot be used or is"
     " behind the newest schema; 7 lock timeout; 8 the output cannot be written; 130 interrupted."
 )
 """Of the account scripts."""
 
 
-def say(message: str) -> None:
-    """A message, never part of the result; where stderr is closed or full, it is dropped."""
-    # print(file=None) would go to standard output.
-    if sys.stderr is not None:
-        with suppress(OSError):
-            print(defused(message), file=sys.stderr)
+def run(app: typer.Typer) -> None:
+    """Be the script of this process."""
+    speak_utf8()
+    try:
+        try:
+            app()
+        finally:
+            finish()
+    except OutputError as error:
+        say(f"ERROR: {error}")
+        raise SystemExit(error.exit_code) from None
+    except OSError as error:
+        # Of --help alone: whatever else is written or read has its own words.
+        if error.errno not in (errno.ENOSPC, errno.EPIPE) or error.filename is not None:
+            raise
+        say(f"ERROR: cannot write to standard output: {error.strerror}")
+        raise SystemExit(OutputError.exit_code) from None
 
 
 @contextmanager
@@ -62,12 +53,23 @@ def exit_codes() -> Iterator[None]:
     try:
         yield
     except (AppError, CommandError) as error:
+        if wants_traceback():
+            raise
         say(f"ERROR: {error}")
-        raise SystemExit(_code(error)) from None
+        raise SystemExit(exit_code_of(error)) from None
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted, nothing was written")
         raise SystemExit(INTERRUPTED) from None
 
 
-def _code(error: Exception) -> int:
-    return next((code for kind, code in _CODES.items() if isinstance(error, kind)), REFUSED)
+def close_with(line: str) -> None:
+    """The last line of a script that has changed the database: OutputError says that it did."""
+    if isinstance(sys.stdout, Closed):
+        # Somebody wanted no output.
+        return
+    try:
+        output = Output()
+        output.write(line + "\n")
+        output.flush()
+    except OutputError as error:
+        raise OutputError(f"{error}; what was asked for is done: {line}") from None

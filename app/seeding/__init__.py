@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         SetupError,
         StateError,
     )
+    from app.seeding.failures import DatabaseFailure, named_failures
     from app.seeding.faults import DocumentError
     from app.seeding.history import SEED_BASE
     from app.seeding.identity import seed_id
@@ -35,6 +36,7 @@ __all__ = [
     "SEED_BASE",
     "ChangeFileError",
     "ConflictError",
+    "DatabaseFailure",
     "Deadlock",
     "DocumentError",
     "HistoryError",
@@ -56,12 +58,14 @@ __all__ = [
     "configure_options",
     "lock",
     "name_problem",
+    "named_failures",
     "seed_id",
 ]
 
 _HOMES = {
     "ChangeFileError": "errors",
     "ConflictError": "conflicts",
+    "DatabaseFailure": "failures",
     "Deadlock": "errors",
     "DocumentError": "faults",
     "HistoryError": "errors",
@@ -84,6 +88,7 @@ _HOMES = {
     "configure_options": "plugin",
     "lock": "plugin",
     "name_problem": "texts",
+    "named_failures": "failures",
     "seed_id": "identity",
 }
 

@@ -13,6 +13,9 @@ FAULT_LIMIT = 25
 class SeedError(CommandError):
     """The base: Alembic reports a CommandError as a message, and nothing has been written."""
 
+    exit_code = 1
+    """What a command ends with."""
+
     def __init__(self, message: str) -> None:
         super().__init__(defused(message))
 
@@ -23,6 +26,8 @@ class SetupError(SeedError):
 
 class OptionError(SeedError):
     """An option of a run does not exist, or has a value that it cannot have."""
+
+    exit_code = 2
 
 
 class ChangeFileError(SeedError):
@@ -48,11 +53,12 @@ class StateError(SeedError):
 class LockTimeout(SeedError):
     """Another run holds the lock for longer than this one may wait."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float | None = None) -> None:
         self.seconds = seconds
+        waited = "" if seconds is None else f" after {seconds:g} s"
         super().__init__(
             "another migration run, or a transaction that wrote to these tables, holds the lock;"
-            f" gave up after {seconds:g} s, nothing was written\n"
+            f" gave up{waited}, nothing was written\n"
             "  wait for it to end and run the same command again, or raise the lock timeout"
         )
 

@@ -267,7 +267,8 @@ class _Runner:
         if self.connection is not None:
             move = self.move
             names = RowNames(move.rail, (move.source, move.target), move.tables)
-            found, total = read_conflicts(self.connection, plan, names)
+            with self.dialect.readable(self.connection):
+                found, total = read_conflicts(self.connection, plan, names)
             if total and self.move.policy is Policy.ABORT:
                 raise ConflictError(found, total)
             if total:

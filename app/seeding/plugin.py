@@ -12,9 +12,10 @@ from alembic.util import PriorityDispatchResult
 
 import app.seeding.operations  # noqa: F401 - registers what revisions call
 from app.seeding.dialects import dialect_named
+from app.seeding.failures import named_failures
 from app.seeding.ledger import TABLE_NAMES
 from app.seeding.options import RunOptions
-from app.seeding.run import SeedRun
+from app.seeding.run import LOCK_TIMEOUT, SeedRun
 from app.seeding.session import open_script, pin, settle_names
 from app.seeding.sets import SeedCatalog
 
@@ -61,14 +62,16 @@ def lock(context: MigrationContext, seconds: float) -> None:
 
     From then on a bare name finds the catalog's own table, for the revisions of the schema, too.
     """
-    pin(context)
-    dialect = dialect_named(context.dialect.name)
-    if context.connection is not None and not context.as_sql:
-        dialect.lock(context.connection, seconds)
-    if context.as_sql:
-        for statement in dialect.lock_script():
-            context.execute(statement)
-    settle_names(context)
+    context.impl.memo[LOCK_TIMEOUT] = seconds
+    with named_failures(seconds):
+        pin(context)
+        dialect = dialect_named(context.dialect.name)
+        if context.connection is not None and not context.as_sql:
+            dialect.lock(context.connection, seconds)
+        if context.as_sql:
+            for statement in dialect.lock_script():
+                context.execute(statement)
+        settle_names(context)
 
 
 # Reading documents takes many imports, and every command passes by here.

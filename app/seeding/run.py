@@ -18,6 +18,7 @@ from alembic.util import CommandError
 
 from app.seeding.dialects import dialect_named
 from app.seeding.errors import OptionError, SetupError, StateError
+from app.seeding.failures import named_failures
 from app.seeding.heads import refuse_merge, with_way_out
 from app.seeding.history import SEED_BASE, is_seed
 from app.seeding.ledger import TABLE_NAMES, kept_rows, metadata, seed_ledger, seed_state
@@ -31,6 +32,8 @@ from app.seeding.tables import in_foreign_key_order
 log = logging.getLogger(__name__)
 
 _MEMO = "app.seeding.run"
+LOCK_TIMEOUT = "app.seeding.lock_timeout"
+"""Where `lock` leaves its seconds, for the waits of the move."""
 _TALLIES = ("inserted", "updated", "deleted", "adopted", "kept", "overwritten")
 
 
@@ -68,6 +71,12 @@ class SeedRun:
         self.rail = Rail(context.script)
         self.journey: _Journey | None = None
 
+    @property
+    def lock_timeout(self) -> float | None:
+        """The seconds that `lock` was given, if it was called."""
+        seconds: float | None = self.context.impl.memo.get(LOCK_TIMEOUT)
+        return seconds
+
     @cached_property
     def catalog(self) -> SeedCatalog:
         """The application's seed sets."""
@@ -103,7 +112,8 @@ class SeedRun:
         if journey is None:
             raise SetupError(f"seed revision {revision} runs outside of an Alembic command")
         if revision == journey.mover:
-            self._move(self._recorded(journey.source, journey.target), journey.target, upgrade=upgrade)
+            with named_failures(self.lock_timeout):
+                self._move(self._recorded(journey.source, journey.target), journey.target, upgrade=upgrade)
         else:
             log.info("%s is carried by the move from %s to %s", revision, journey.source, journey.target)
 
@@ -123,7 +133,8 @@ class SeedRun:
             self.journey = _journey(steps, self.rail)
             yield from steps
             if command.__name__ == "upgrade" and self.journey is None and not context.as_sql:
-                self._catch_up()
+                with named_failures(self.lock_timeout):
+                    self._catch_up()
 
         return planned
 

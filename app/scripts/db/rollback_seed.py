@@ -4,7 +4,7 @@ import typer
 
 from app.core.migration import describe_database, rollback_seed
 from app.scripts.db.options import ConflictOption, QuietOption
-from app.scripts.exits import EXIT_CODES, exit_codes
+from app.scripts.exits import EXIT_CODES, close_with, exit_codes, run
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -15,8 +15,8 @@ def main(conflict: ConflictOption = None, quiet: QuietOption = False) -> None:
     with exit_codes():
         revisions = rollback_seed(quiet=quiet, seed_conflict=conflict)
         if not quiet:
-            print(f"{describe_database()} is at {', '.join(revisions) or 'no revision'}")
+            close_with(f"{describe_database()} is at {', '.join(revisions) or 'no revision'}")
 
 
 if __name__ == "__main__":
-    app()
+    run(app)

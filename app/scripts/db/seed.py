@@ -4,7 +4,7 @@ import typer
 
 from app.core.migration import describe_database, seed
 from app.scripts.db.options import ConflictOption, QuietOption, SetsOption
-from app.scripts.exits import EXIT_CODES, exit_codes
+from app.scripts.exits import EXIT_CODES, close_with, exit_codes, run
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -15,8 +15,8 @@ def main(conflict: ConflictOption = None, sets: SetsOption = None, quiet: QuietO
     with exit_codes():
         revisions = seed(quiet=quiet, seed_conflict=conflict, seed_sets=sets)
         if not quiet:
-            print(f"{describe_database()} is at {', '.join(revisions)}")
+            close_with(f"{describe_database()} is at {', '.join(revisions)}")
 
 
 if __name__ == "__main__":
-    app()
+    run(app)

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from app.core.config import get_settings
 from app.core.errors import ConfigurationError
 from app.core.files import read_secret, secret_line
+from app.core.streams import Nowhere
 from app.features.users.errors import PolicyError
 from app.features.users.policy import checked_password
 from app.scripts.users.output import is_terminal
@@ -65,5 +66,5 @@ def _not_empty(password: SecretStr, source: str) -> SecretStr:
 
 
 def _need_terminal(option: str, no_input: bool) -> None:
-    if no_input or not is_terminal(sys.stdin) or sys.stderr is None:
+    if no_input or not is_terminal(sys.stdin) or sys.stderr is None or isinstance(sys.stderr, Nowhere):
         raise ConfigurationError(f"{option} is missing, and nobody can be asked for it")

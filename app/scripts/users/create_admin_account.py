@@ -8,9 +8,10 @@ import typer
 
 from app.core.database import transaction
 from app.core.migration import require_schema
+from app.core.streams import say
 from app.features.users import service
 from app.features.users.audit import operator
-from app.scripts.exits import ACCOUNT_EXIT_CODES, exit_codes, say
+from app.scripts.exits import ACCOUNT_EXIT_CODES, exit_codes, run
 from app.scripts.users.asking import ask_password, ask_text, given_password
 from app.scripts.users.output import Format, show
 
@@ -63,4 +64,4 @@ def main(
 
 
 if __name__ == "__main__":
-    app()
+    run(app)

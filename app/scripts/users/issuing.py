@@ -6,8 +6,8 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from app.core.database import transaction
+from app.core.streams import say
 from app.features.users.service import Issued
-from app.scripts.exits import say
 from app.scripts.users.output import SecretFormat, rendered, require_sink, secret_sink, show, told
 
 

@@ -1,7 +1,6 @@
 """Where the account scripts' results go: to standard output, and secrets where somebody asked for them."""
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,8 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from app.core.errors import ConfigurationError, OutputError
+from app.core.errors import ConfigurationError
 from app.core.files import SecretFile
+from app.core.streams import Output
 from app.features.users import ApiToken
 from app.features.users.service import Issued, TokenStatus
 from app.seeding.quoting import shown
@@ -38,20 +38,13 @@ class Sink(Protocol):
         """Write and flush; OutputError where that fails."""
 
 
-class Stdout:
-    """Standard output; a reader that has gone, or a full disk, is an OutputError."""
+class Stdout(Output):
+    """Standard output, flushed with each secret."""
 
     def write(self, text: str) -> None:
         """Write and flush."""
-        if sys.stdout is None:
-            raise OutputError("cannot write to standard output: it is closed")
-        try:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        except OSError as error:
-            # The interpreter flushes once more at its end, and would complain again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise OutputError(f"cannot write to standard output: {error.strerror}") from None
+        super().write(text)
+        self.flush()
 
 
 def show(text: str) -> None:

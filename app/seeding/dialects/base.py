@@ -1,7 +1,8 @@
 """What the engine needs of a database beyond SQLAlchemy: bulk staging, literals, its catalog, its locks."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -185,6 +186,14 @@ class SeedDialect(ABC):
     def analyze(self, tables: Sequence[sa.Table]) -> Iterable[sa.Executable]:
         """Statements that tell the planner what staging tables hold, now that it has changed."""
         return ()
+
+    @contextmanager
+    def readable(self, connection: Connection) -> Iterator[None]:
+        """Within it, a text that is not in its encoding is read with its odd bytes spelled out.
+
+        For reports: a run moves values inside of the database, which takes such a text as it is.
+        """
+        yield
 
     def text(self, value: Any) -> ColumnElement[str]:
         """A value as text, for a report."""

@@ -1,7 +1,8 @@
 """PostgreSQL: COPY into staging tables, an advisory lock, the catalog's foreign keys."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -199,6 +200,23 @@ class PostgreSQLDialect(SeedDialect):
             for table, changing in sorted(columns.items())
         ]
         return sa.select(sa.func.count()).select_from(keys).where(unknown, *matters)
+
+    @contextmanager
+    def readable(self, connection: Connection) -> Iterator[None]:
+        driver: Any = connection.connection.driver_connection
+        encoding = connection.scalar(sa.text("SHOW server_encoding"))
+        if encoding != "SQL_ASCII" or connection.dialect.driver != "psycopg":
+            # Any other encoding is checked by the server when a value is stored.
+            yield
+            return
+        # Not before it is needed: SQLite can do without the driver.
+        from app.seeding.dialects.odd_text import spelled_out
+
+        # As UTF-8, the server would check what it sends, and refuse.
+        connection.execute(sa.text("SET LOCAL client_encoding = 'SQL_ASCII'"))
+        with spelled_out(driver):
+            yield
+        connection.execute(sa.text("SET LOCAL client_encoding = 'UTF8'"))
 
     def equal(self, type_: ColumnType, one: ColumnElement[Any], other: Any) -> ColumnElement[bool]:
         if type_.kind == "json":

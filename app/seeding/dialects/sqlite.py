@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from app.seeding.dialects.base import Found, Load, SeedDialect
 from app.seeding.errors import LockTimeout
+from app.seeding.failures import LOCKED, READ_ONLY, failure_of
 from app.seeding.tables import Reference, Unique
 from app.seeding.types import ColumnType, parse_timestamp
 
@@ -68,10 +70,11 @@ class SQLiteDialect(SeedDialect):
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         except OperationalError as error:
-            if "readonly" in str(error.orig):
+            failure = failure_of(error)
+            if failure is not None and failure.kind is READ_ONLY:
                 # Nobody writes by this connection; a command that only looks may go on.
                 return
-            if "locked" not in str(error.orig):
+            if failure is None or failure.kind is not LOCKED:
                 raise
             raise LockTimeout(seconds) from None
 
@@ -154,6 +157,16 @@ class SQLiteDialect(SeedDialect):
     def letters(self, value: Any) -> ColumnElement[Any]:
         return sa.collate(sa.type_coerce(value, sa.Text()), "BINARY")
 
+    @contextmanager
+    def readable(self, connection: Connection) -> Iterator[None]:
+        driver: Any = connection.connection.driver_connection
+        usual = driver.text_factory
+        driver.text_factory = _spelled_out
+        try:
+            yield
+        finally:
+            driver.text_factory = usual
+
     def to_ledger(self, value: Any) -> ColumnElement[Any]:
         return sa.type_coerce(value, sa.LargeBinary())
 
@@ -179,6 +192,10 @@ class SQLiteDialect(SeedDialect):
                 columns = [name for name in json.loads(row.all_columns) if name in words]
             found[row.name].append(Unique(tuple(columns), exact))
         return found
+
+
+def _spelled_out(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
 
 
 class _Inserts:

@@ -1,0 +1,19 @@
+"""What commands end with: one code for a fault, whichever command meets it."""
+
+from app.core.config import get_settings
+from app.core.errors import ConfigurationError
+
+REFUSED, INTERRUPTED = 1, 130
+
+
+def exit_code_of(error: BaseException) -> int:
+    """The exit code of an expected error; what says nothing of it, as Alembic's own do, is a refusal."""
+    return int(getattr(error, "exit_code", REFUSED))
+
+
+def wants_traceback() -> bool:
+    """Whether somebody asked for tracebacks of expected errors."""
+    try:
+        return get_settings().traceback
+    except ConfigurationError:
+        return False

@@ -1,0 +1,65 @@
+"""URLs of SQLite: which file they mean, and those that mean none."""
+
+import os
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from sqlalchemy.engine import URL
+
+from app.core.errors import ConfigurationError, DatabaseUnavailable
+
+_OF_THE_DRIVER = {
+    *("uri", "timeout", "isolation_level", "detect_types", "check_same_thread", "cached_statements"),
+}
+"""Options that the driver takes by itself; SQLite reads any other, and only behind `uri=true`."""
+
+_TRUE = {"1", "true", "t", "yes", "y", "on"}
+
+
+def file_of(url: URL) -> Path:
+    """The database's file; ConfigurationError where the URL means a database in memory, or no file."""
+    name, options = url.database or "", list(url.query.items())
+    if _is_uri(url) and name.startswith("file:"):
+        # As SQLite reads it: decoded, without host, query and fragment.
+        parts = urlsplit(name + "?" + "&".join(f"{key}={value}" for key, value in options))
+        name, options = unquote(parts.path), [*parse_qsl(parts.query.replace("?", "&"))]
+    # SQLite itself would make a file of that name where the URL is no URI, which nobody wants.
+    in_memory = name in ("", ":memory:") or name.startswith("file::memory:")
+    if in_memory or ("mode", "memory") in options or ("vfs", "memdb") in options:
+        raise ConfigurationError(
+            "DATABASE_URL means a database in memory, which ends with each connection: what a command wrote"
+            " would be lost; name a file, such as sqlite:///file.db"
+        )
+    _refuse_idle_options(url)
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        raise ConfigurationError(
+            f"DATABASE_URL names a file, {name!r}, that cannot be named in this locale: set PYTHONUTF8=1"
+        ) from None
+    return Path(name)
+
+
+def require_folder(url: URL) -> None:
+    """Raise DatabaseUnavailable where the file has no place: SQLite would only say that it failed."""
+    file = file_of(url)
+    if file.is_dir():
+        raise DatabaseUnavailable(url, IsADirectoryError("it is a directory: name a file in it"))
+    if not file.parent.is_dir():
+        raise DatabaseUnavailable(
+            url, NotADirectoryError(f"there is no folder {str(file.parent)!r}: make it, or name another one")
+        )
+
+
+def _is_uri(url: URL) -> bool:
+    return str(url.query.get("uri", "")).lower() in _TRUE
+
+
+def _refuse_idle_options(url: URL) -> None:
+    """An option that nobody reads is a misunderstanding: `mode=ro` alone would open the file for writing."""
+    idle = sorted(set(url.query) - _OF_THE_DRIVER)
+    if idle and not _is_uri(url):
+        raise ConfigurationError(
+            f"DATABASE_URL has the option {idle[0]!r}, which SQLite reads from a URI alone: write"
+            f" sqlite:///file:NAME?{idle[0]}=…&uri=true"
+        )

@@ -1,0 +1,54 @@
+"""Exit codes: the README's table, the help of the scripts and the errors' classes say the same."""
+
+import re
+
+from app.core.config import ROOT
+from app.core.errors import AppError
+from app.core.exits import INTERRUPTED, exit_code_of
+from app.features.users import errors as _accounts  # noqa: F401 - its classes are looked for below
+from app.scripts.exits import ACCOUNT_EXIT_CODES, EXIT_CODES
+from app.seeding import SeedError, conflicts, faults  # noqa: F401 - likewise
+from app.seeding.failures import ENDED, KINDS, UNUSABLE
+
+TABLE = re.compile(r"^\| (\d+) \| .+ \|$", re.MULTILINE)
+
+
+def codes_in(text: str) -> set[int]:
+    return {int(code) for code in re.findall(r"(?:: |; )(\d+) \w", text)}
+
+
+def kin(base: type[Exception]) -> set[type[Exception]]:
+    return {base, *(one for child in base.__subclasses__() for one in kin(child))}
+
+
+def codes_of_classes() -> set[int]:
+    return {
+        kind.exit_code for base in (AppError, SeedError) for kind in kin(base) if "exit_code" in vars(kind)
+    }
+
+
+def codes_in_table(page: str) -> set[int]:
+    text = (ROOT / page).read_text("utf-8")
+    return {int(code) for code in TABLE.findall(text)}
+
+
+def test_the_readmes_table_has_every_code_of_an_error_and_no_other() -> None:
+    alembics_own = 255
+    assert codes_in_table("README.md") == {0, INTERRUPTED, alembics_own} | codes_of_classes()
+
+
+def test_what_each_scripts_help_says_is_in_the_table() -> None:
+    assert codes_in(EXIT_CODES) == {0, 1, 2, 6, 8, 130}
+    assert codes_in(ACCOUNT_EXIT_CODES) == codes_in_table("docs/accounts.md")
+    assert codes_in(EXIT_CODES) | codes_in(ACCOUNT_EXIT_CODES) <= codes_in_table("README.md")
+
+
+def test_a_failure_of_the_database_is_told_by_one_of_two_codes() -> None:
+    assert {kind.exit_code for kind in KINDS} == {ENDED, UNUSABLE}
+    assert {ENDED, UNUSABLE} <= codes_of_classes()
+
+
+def test_an_error_of_alembics_own_is_a_refusal() -> None:
+    from alembic.util import CommandError
+
+    assert exit_code_of(CommandError("Can't locate revision")) == 1
