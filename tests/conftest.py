@@ -31,6 +31,11 @@ LEFT_OUT = pytest.StashKey[int]()
 _WORKER_SAYS = "left out"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no worker is alone with it in the end."""
+    items.sort(key=lambda item: "early" not in item.keywords)
+
+
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     """Count what `-m "not long"` leaves out; with pytest-xdist, in each worker."""
     if not items:

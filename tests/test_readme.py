@@ -146,6 +146,7 @@ def _embedded(database: Database, file: Path) -> Database:
     return Database("sqlite", f"sqlite:///{file}", [*database.client[:-1], str(file)], file)
 
 
+@pytest.mark.early
 def test_the_readmes_commands_do_what_it_says(database: Database, tmp_path: Path) -> None:
     embedded = _embedded(database, tmp_path / "project" / "seedrail.db")
     project = Project.copy_to(tmp_path / "project", embedded)
@@ -170,6 +171,7 @@ def test_the_designs_line_of_a_change_file_is_one() -> None:
     assert json.loads(shown) in [json.loads(line) for line in change_file.splitlines()]
 
 
+@pytest.mark.early
 def test_the_engine_works_in_another_project_as_its_guide_says(database: Database, tmp_path: Path) -> None:
     root = tmp_path / "shop"
     shutil.copytree(
@@ -216,6 +218,7 @@ def _clean_environment(home: Path) -> dict[str, str]:
     return {**kept, "PATH": path, "HOME": str(home), "PYTHON": python}
 
 
+@pytest.mark.early
 def test_make_seed_works_from_a_clean_checkout(tmp_path: Path) -> None:
     root, home = tmp_path / "checkout", tmp_path / "home"
     home.mkdir()

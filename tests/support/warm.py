@@ -82,6 +82,7 @@ def main() -> None:
     """Serve; and run what was asked for, in the processes that were forked for it."""
     for library in LIBRARIES:
         importlib.import_module(library)
+    # What is here stays: to look through it for garbage costs a child more than all that it does.
     gc.freeze()
     asked = serve(socket.socket(fileno=os.dup(0)))
     if asked is None:
@@ -94,7 +95,6 @@ def main() -> None:
         os._exit(0)
     os.close(told)
     become(request, output, errors)
-    gc.unfreeze()
     # What it raises, and how it exits, is the interpreter's business, as it always is.
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
