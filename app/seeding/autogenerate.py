@@ -129,7 +129,8 @@ def _refuse_place(rail: Rail, script: MigrationScript) -> None:
     named = [*(scripts.get_revisions(cast(Any, head)) if head else ())]
     needed = to_tuple(script.depends_on, default=())
     named += [one for dependency in needed for one in scripts.get_revisions(dependency)]
-    refuse_above_rail(rail.history, "a schema revision", [one.revision for one in named if one])
+    way = "leave --head and --depends-on out to have it placed, or name a schema revision, with --splice"
+    refuse_above_rail(rail.history, "a schema revision", [one.revision for one in named if one], way)
 
 
 def _keep_schema(script: MigrationScript, schema: list[MigrateOperation], rail: Rail) -> None:

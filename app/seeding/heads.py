@@ -20,7 +20,8 @@ def refuse_merge(rail: Rail, command: Callable[..., Iterable[Any]], config: Conf
     if getattr(command, "__qualname__", "") == "merge.<locals>.nothing" and rail.exists:
         revisions = getattr(config.cmd_opts, "revisions", None) if config else None
         merged = rail.history.scripts.get_revisions(revisions or ())
-        refuse_above_rail(rail.history, "a merge revision", [one.revision for one in merged if one])
+        way = f"a seed revision is what merges the schema with the seeds: {CLOSE}"
+        refuse_above_rail(rail.history, "a merge revision", [one.revision for one in merged if one], way)
 
 
 def with_way_out(rail: Rail, error: CommandError) -> CommandError:

@@ -24,14 +24,13 @@ def check_placement(history: History, heads: Sequence[str] = ()) -> None:
         raise RailError(_Mend(history, misplaced).sentence(heads))
 
 
-def refuse_above_rail(history: History, revision: str, above: Iterable[str]) -> None:
+def refuse_above_rail(history: History, revision: str, above: Iterable[str], way: str) -> None:
     """Raise RailError where a new schema revision, or a merge, is to follow the seed rail."""
     seeds = [repr(one) for one in above if one in history.by_id and on_rail(history.by_id[one])]
     if seeds:
         raise RailError(
             f"{revision} would follow {', '.join(seeds)} of the seed rail: {_WHY}; nothing was written\n"
-            "  leave --head out to have it placed, or name a schema revision with --head and --splice;"
-            f" what merges the schema with the seeds is a seed revision: {CLOSE}"
+            f"  {way}"
         )
 
 
