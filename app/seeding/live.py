@@ -53,16 +53,16 @@ def lock_and_read(connection: Connection, dialect: SeedDialect, tables: Sequence
     """
     names = [table.name for table in tables]
     # A table that is not there is told by its name before the lock; what counts is found under it.
-    _find(connection, dialect, names)
+    _find(connection, dialect, tables)
     _execute(connection, dialect.lock_tables(sorted(names)))
-    homes = _find(connection, dialect, names)
+    homes = _find(connection, dialect, tables)
     references = _lock_pointing(connection, dialect, names)
     return _read(connection, tables, homes, references, dialect.uniques(connection, names))
 
 
 def read_live(connection: Connection, dialect: SeedDialect, tables: Sequence[FrozenTable]) -> Live:
     """The live schema as it is now, without locks and without foreign keys, for a look at rows."""
-    return _read(connection, tables, _find(connection, dialect, [table.name for table in tables]), {}, {})
+    return _read(connection, tables, _find(connection, dialect, tables), {}, {})
 
 
 def _lock_pointing(
@@ -83,19 +83,25 @@ def _lock_pointing(
         locked |= {(ref.schema, ref.table) for ref in new}
 
 
-def _find(connection: Connection, dialect: SeedDialect, names: Sequence[str]) -> dict[str, str | None]:
-    """The schema of each table."""
-    found = dialect.find(connection, names)
-    for name in names:
-        if name not in found:
+def _find(
+    connection: Connection, dialect: SeedDialect, tables: Sequence[FrozenTable]
+) -> dict[str, str | None]:
+    """The schema of each table; SetupError where one is missing, or something else has its name."""
+    names = [table.name for table in tables]
+    others = {key.table for table in tables for key in table.foreign_keys.values()}
+    found = dialect.find(connection, sorted({*names, *others}))
+    for name in (*names, *sorted(others.difference(names))):
+        there = found.get(name)
+        if there is None and name in names:
             raise SetupError(
                 f"the seeds need the table {shown(name)}, which the database does not have;"
                 " was it dropped by hand, or renamed by a schema revision? where one that has not run yet"
                 " makes it, the seed revision must name that one in its down_revision too"
             )
-        if found[name].problem:
+        # What links lead to may be of any kind, but is to be what others see, too.
+        if there is not None and (there.hidden or (there.problem and name in names)):
             raise SetupError(
-                f"the seeds need the table {shown(name)}, but its name finds {found[name].problem};"
+                f"the seeds need the table {shown(name)}, but its name finds {there.problem};"
                 " nothing was written\n"
                 "  rename or drop what stands in its place, or set the search path of the run"
             )

@@ -21,7 +21,7 @@ from app.seeding.errors import HiddenRows, SeedError
 from app.seeding.fresh import links_into_empty_tables, passes
 from app.seeding.guards import count_elsewhere, guard_table, stop_if_any
 from app.seeding.history import SEED_BASE
-from app.seeding.ledger import kept_rows, seed_ledger
+from app.seeding.ledger import TABLE_NAMES, kept_rows, seed_ledger
 from app.seeding.lines import Lone
 from app.seeding.live import Live, frozen_schema, lock_and_read
 from app.seeding.loads import BulkLoader, ScriptLoader, rows_missed
@@ -135,8 +135,8 @@ class _Runner:
         self._run_all((*self.dialect.lock_tables(names), *self.dialect.lock_pointing(pointing, names)))
         self._create(program.conflicts)
         self._create(guard_table)
-        lost = "seed tables that are not there, or hidden by something else of their name"
-        stop_if_any(self.context, lost, self.dialect.count_lost(names))
+        lost = "tables that are not there, or hidden by something else of their name"
+        stop_if_any(self.context, lost, self.dialect.count_lost([*names, *sorted(TABLE_NAMES)]))
         sha256 = move.rail.sha256_of(move.source)
         elsewhere = count_elsewhere(move.source, sha256, sorted(move.sets))
         stop_if_any(self.context, f"seed sets that are not at {move.source}", elsewhere)

@@ -11,7 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 from app.seeding.dialects import QualifiedName, dialect_named
 from app.seeding.errors import RowSecurity, SetupError
-from app.seeding.ledger import seed_state
+from app.seeding.ledger import TABLE_NAMES, seed_state
+from app.seeding.quoting import shown
 
 
 def open_script(context: MigrationContext) -> None:
@@ -51,14 +52,24 @@ def pin(context: MigrationContext) -> None:
 
 
 def settle_names(context: MigrationContext) -> None:
-    """Make bare names find the catalog's own tables, until the transaction ends.
+    """Make bare names find the catalog's own tables until the transaction ends; or SetupError.
 
     The ledger shows which schema is theirs, or else Alembic's version table does; but one that was given a
     schema of its own says nothing of the others.
     """
     version = [] if context.version_table_schema else [context.version_table]
-    for statement in dialect_named(context.dialect.name).home([seed_state.name, *version]):
+    dialect = dialect_named(context.dialect.name)
+    for statement in dialect.home([seed_state.name, *version]):
         context.execute(statement)
+    if context.as_sql or context.connection is None:
+        return
+    found = dialect.find(context.connection, sorted({*TABLE_NAMES, context.version_table}))
+    for name in sorted(found):
+        if found[name].hidden:
+            raise SetupError(
+                f"the run needs the table {shown(name)}, but its name finds {found[name].problem};"
+                " nothing was written\n  drop that, or lend a connection without it"
+            )
 
 
 def refuse_row_security(context: MigrationContext, tables: Iterable[QualifiedName]) -> None:

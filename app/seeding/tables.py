@@ -67,9 +67,8 @@ class Reference:
     """A foreign key of any table that points at a seed table, column by column.
 
     `schema` is None where the table's name alone finds it. The rest is what the live database said:
-    `identity` is the pointing table's primary key, `part` the schema and name of the partition, partitioned
-    root or inheriting table that the key names in place of the seed table itself, `readable` and `lockable`
-    what this role may do with the pointing table.
+    `identity` is the pointing table's primary key, `part` the schema and name of a table that inherits from
+    the seed table, where the key names that, `readable` and `lockable` what this role may do with the table.
     """
 
     table: str

@@ -361,8 +361,9 @@ def test_refuses_a_view_in_place_of_a_table(world: World) -> None:
     assert count(world, "stored") == 2
 
 
-def test_refuses_a_temporary_table_in_place_of_a_table(world: World) -> None:
-    temporary = "CREATE TEMPORARY TABLE groups (id CHAR(36), name TEXT, size INTEGER);"
+@pytest.mark.parametrize("name", ["groups", "seed_ledger"])
+def test_refuses_a_temporary_table_in_place_of_a_table(world: World, name: str) -> None:
+    temporary = f"CREATE TEMPORARY TABLE {name} (id CHAR(36), name TEXT, size INTEGER);"
     script = world.script("downgrade", "seed_0001:seed_base")
     assert not world.run_script(temporary + "\n" + script)
     engine = world.migrating

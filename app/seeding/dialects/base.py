@@ -20,10 +20,14 @@ QualifiedName = tuple[str | None, str]
 
 @dataclass(frozen=True)
 class Found:
-    """What a table's name leads to: the schema that holds the table, or the problem with what is there."""
+    """What a table's name leads to: the schema that holds the table, or the problem with what is there.
+
+    `hidden` says that it is something of this session, which stands before what others see.
+    """
 
     schema: str | None = None
     problem: str = ""
+    hidden: bool = False
 
 
 class Load(Protocol):

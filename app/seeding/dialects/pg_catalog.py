@@ -85,7 +85,9 @@ FOREIGN_KEYS = _of_tables(
     )
     SELECT child.relname::text AS child, space.nspname::text AS schema,
       pg_table_is_visible(child.oid) AS visible, target.relname::text AS target,
-      part.oid <> target.oid AS parted, part_space.nspname::text AS part_schema, part.relname::text AS part,
+      -- A partition has the columns of its root, and each row once: only what inherits is a table of its own.
+      part.oid <> target.oid AND NOT part.relispartition AND part.relkind <> 'p' AS parted,
+      part_space.nspname::text AS part_schema, part.relname::text AS part,
       (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(key.conkey) WITH ORDINALITY k(num, n)
         JOIN pg_attribute a ON a.attrelid = child.oid AND a.attnum = k.num) AS child_columns,
       (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(key.confkey) WITH ORDINALITY k(num, n)

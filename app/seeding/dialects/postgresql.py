@@ -361,7 +361,7 @@ _OTHERS = {
 def _found(row: Any) -> Found:
     schema, kind = row.schemas[0], row.kinds[0]
     if row.temporary:
-        return Found(problem="a temporary table of this session")
+        return Found(problem="a temporary table of this session", hidden=True)
     if kind not in _TABLES:
         return Found(problem=f"{_OTHERS.get(kind, 'an index')} in the schema {quoted(schema)}")
     if not row.home and row.tables > 1:

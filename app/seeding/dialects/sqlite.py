@@ -82,7 +82,8 @@ class SQLiteDialect(SeedDialect):
         found: dict[str, Found] = {}
         for row in connection.execute(_CANDIDATES, {"tables": list(tables)}):
             problem = "a temporary table of this session" if row.temporary else f"a {row.kind}"
-            found.setdefault(row.name, Found(problem="" if row.fine else problem))
+            one = Found(problem="" if row.fine else problem, hidden=bool(row.temporary))
+            found.setdefault(row.name, one)
         return found
 
     def count_lost(self, tables: Sequence[str]) -> sa.Select[Any]:

@@ -168,7 +168,7 @@ def _child(plan: Plan, reference: Reference) -> StagedTable | None:
 
 
 def _part(table: StagedTable, reference: Reference) -> Any:
-    """The partition (root, inheriting table) that a key names, if it is not the seed table itself."""
+    """The inheriting table that a key names: its rows are the seed table's, its keys its own."""
     if reference.part is None:
         return None
     schema, name = reference.part
