@@ -1,6 +1,7 @@
 """What the engine reads of the live schema before a move; offline, what the change file froze."""
 
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -120,7 +121,10 @@ def _read(
     unseeded: dict[str, dict[str, str]] = {}
     for schema in dict.fromkeys(homes.values()):
         names = [name for name in homes if homes[name] == schema]
-        found = inspector.get_multi_columns(filter_names=names, schema=schema, kind=ObjectKind.ANY)
+        with warnings.catch_warnings():
+            # People's columns may be of types that SQLAlchemy does not know.
+            warnings.simplefilter("ignore", sa.exc.SAWarning)
+            found = inspector.get_multi_columns(filter_names=names, schema=schema, kind=ObjectKind.ANY)
         for table in tables:
             live = found.get((schema, table.name))
             if live is None:

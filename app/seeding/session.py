@@ -4,9 +4,10 @@ Values pass the database as text on their way to scripts, to the ledger and back
 session lets them see. So each transaction begins with settings of its own, which end with it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from app.seeding.dialects import QualifiedName, dialect_named
@@ -36,6 +37,12 @@ def pin(context: MigrationContext) -> None:
     connection = context.connection
     if connection is None:
         return
+    if any(new != old for old, new in (_translated(connection) or {}).items()):
+        raise SetupError(
+            "the connection has a schema_translate_map, and seeds are written to the schema that the database"
+            " finds first; nothing was written\n"
+            "  lend a connection without one, whose search path names the schema"
+        )
     if getattr(connection.connection.dbapi_connection, "autocommit", False) is True:
         raise SetupError(
             "the connection commits each statement by itself, so that a run that fails would leave half of"
@@ -49,6 +56,10 @@ def pin(context: MigrationContext) -> None:
         if refusal is None:
             raise
         raise SetupError(refusal) from None
+
+
+def _translated(connection: Connection) -> Mapping[str | None, str | None] | None:
+    return connection.get_execution_options().get("schema_translate_map")
 
 
 def settle_names(context: MigrationContext) -> None:

@@ -200,6 +200,21 @@ def test_refuses_a_connection_that_commits_by_itself(
     assert postgresql.scalar("SELECT count(*) FROM groups") == 0
 
 
+def test_refuses_a_connection_that_translates_schemas(
+    postgresql: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = world_of(postgresql, tmp_path, state({"a": 1}))
+    with (
+        lent(world, monkeypatch, schema_translate_map={None: "tenant"}),
+        pytest.raises(SetupError, match="has a schema_translate_map"),
+    ):
+        world.upgrade()
+    assert postgresql.scalar("SELECT count(*) FROM groups") == 0
+    with lent(world, monkeypatch, schema_translate_map={None: None}):
+        world.upgrade()
+    assert postgresql.scalar("SELECT count(*) FROM groups") == 1
+
+
 def test_a_session_that_plays_a_replica_gets_its_triggers_back_for_the_run(
     postgresql: Database, tmp_path: Path
 ) -> None:

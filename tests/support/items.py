@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -70,22 +71,21 @@ class _Element(BaseModel):
     model_config = ConfigDict(extra="allow", strict=False)
 
 
-def _as_given(element: Any) -> Any:
-    return dict(element.model_extra)
+_CONVERT: dict[type, Callable[[str], Any]] = {
+    sa.Date: date.fromisoformat,
+    sa.DateTime: datetime.fromisoformat,
+}
+"""What JSON has no form for."""
 
 
 @dataclass
 class Items:
-    """A table `items` with the key `name`, whose further columns the test gives; `ddl` makes it otherwise.
-
-    `read` turns an element of the document into a row's values.
-    """
+    """A table `items` with the key `name`, whose further columns the test gives; `ddl` makes it otherwise."""
 
     database: Database
     directory: Path
     columns: Iterable[Any] = ()
     ddl: str | None = None
-    read: Callable[[Any], dict[str, Any]] = field(default=_as_given)
     metadata: sa.MetaData = field(default_factory=sa.MetaData)
 
     def __post_init__(self) -> None:
@@ -111,10 +111,16 @@ class Items:
         """The one seed set."""
 
         def rows(element: Any) -> Iterator[SeedRow]:
-            yield SeedRow("items", self.read(element))
+            yield SeedRow(
+                "items", {name: self._value(name, one) for name, one in element.model_extra.items()}
+            )
 
         document = self.directory / "items.json"
         return SeedCatalog([SeedSet("items", document, _Element, rows, (SeedTable(self.table, ("name",)),))])
+
+    def _value(self, column: str, given: Any) -> Any:
+        convert = _CONVERT.get(type(self.table.c[column].type))
+        return convert(given) if convert and given is not None else given
 
     def ship(self, *elements: dict[str, Any], removed: str = "delete", policy: str = "abort") -> None:
         """A revision of a document with these elements, applied."""
