@@ -22,11 +22,17 @@ guard_table = sa.Table(
 """A script creates it before its first guard."""
 
 
-def stop_if_any(context: MigrationContext, what: str, count: sa.Select[Any]) -> None:
+def stop_if_any(context: MigrationContext, what: str, count: Any) -> None:
     """Write a guard, after a comment that says what it looks for."""
     context.impl.static_output(f"-- stops here if there are {one_line(what)}")
     rows = sa.select(sa.literal(what), count.scalar_subquery())
     context.execute(sa.insert(guard_table).from_select(["what", "n"], rows))
+
+
+def stop_at(context: MigrationContext, what: str, rows: sa.Select[Any]) -> None:
+    """A guard that lists the rows at which it stops: the client prints them, then fails."""
+    context.execute(rows)
+    stop_if_any(context, f"{what}, listed above", sa.select(sa.func.count()).select_from(rows.subquery()))
 
 
 def count_elsewhere(source: str, sha256: str, sets: Sequence[str]) -> sa.Select[Any]:

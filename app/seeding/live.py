@@ -140,9 +140,14 @@ def _read(
                 if column["name"] not in seeded
                 and not column.get("computed")
                 and not column.get("identity")
-                and _LITERAL_DEFAULT.fullmatch(column["default"] or "NULL")
+                and literal_default(column["default"]) is not None
             }
     return Live(columns, unseeded, references, uniques)
+
+
+def literal_default(default: str | None) -> str | None:
+    """A column's default as SQL (NULL where it has none), or None where it is computed."""
+    return default or "NULL" if _LITERAL_DEFAULT.fullmatch(default or "NULL") else None
 
 
 def _is_generated(column: Any) -> bool:

@@ -82,9 +82,12 @@ class BulkLoader:
 def rows_missed(table: str, verb: str) -> SeedError:
     """A trigger or rule may swallow rows without an error; then nothing may be committed."""
     return SeedError(
-        f"{shown(table)}: some rows were not {verb}ed; nothing was written\n"
-        "  look for a trigger or rule on the table that drops the statement"
+        f"{shown(table)}: some rows were not {_PAST[verb]}, or not as the seed asks; nothing was written\n"
+        "  look for a trigger or rule on the table that drops rows, or changes what is written"
     )
+
+
+_PAST = {"insert": "inserted", "update": "updated", "delete": "deleted"}
 
 
 @contextmanager

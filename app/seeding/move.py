@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
@@ -34,13 +34,18 @@ from app.seeding.rownames import RowNames
 from app.seeding.session import pin, refuse_row_security, settle_names
 from app.seeding.stage import Loader, StagedTable, load_changes, staged_table
 from app.seeding.tables import FrozenTable, Reference, in_foreign_key_order
+from app.seeding.unknown import Models, guard_columns, guard_later_columns
+from app.seeding.watch import is_watched, refuse_interference, refuse_missed
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Move:
-    """From the seed state at `source` to that at `target`, for the seed sets named."""
+    """From the seed state at `source` to that at `target`, for the seed sets named.
+
+    A script's move needs today's `models` as well: they know columns that came after the seeds.
+    """
 
     rail: Rail
     source: str
@@ -48,6 +53,7 @@ class Move:
     sets: frozenset[str]
     policy: Policy = Policy.ABORT
     quiet: bool = False
+    models: Models = field(default_factory=dict)
 
     @property
     def upgrade(self) -> bool:
@@ -99,6 +105,8 @@ class _Runner:
         self._log_staged(staged)
         plan = self._plan(staged, live)
         self._guard_references(plan)
+        if self.connection is None:
+            guard_columns(self.context, self.dialect, staged, move.models)
         self._execute(program.resolve(plan))
         self._execute(program.check(plan))
         self._guard(plan)
@@ -106,6 +114,7 @@ class _Runner:
         cleared = move.target == SEED_BASE
         sha256 = move.rail.sha256_of(move.target)
         self._execute(program.record(move.sets, move.target, sha256, cleared=cleared))
+        self._execute(program.recorded(move.sets, move.target, sha256, cleared=cleared))
         for table in reversed(self.created):
             self.context.execute(DropTable(table))
         return self.tally
@@ -120,6 +129,7 @@ class _Runner:
         live = lock_and_read(self.connection, self.dialect, frozen)
         self._refuse_row_security(live)
         self._create(program.conflicts)
+        refuse_interference(self.context)
         return live
 
     def _open_script(self, frozen: Sequence[FrozenTable]) -> None:
@@ -135,6 +145,7 @@ class _Runner:
         self._run_all((*self.dialect.lock_tables(names), *self.dialect.lock_pointing(pointing, names)))
         self._create(program.conflicts)
         self._create(guard_table)
+        refuse_interference(self.context)
         lost = "tables that are not there, or hidden by something else of their name"
         stop_if_any(self.context, lost, self.dialect.count_lost([*names, *sorted(TABLE_NAMES)]))
         sha256 = move.rail.sha256_of(move.source)
@@ -245,6 +256,7 @@ class _Runner:
             references=live.references,
             unseeded=live.unseeded,
             uniques=live.uniques,
+            watched=is_watched(self.context, [table.name for table in staged]),
             parents=program.parents_of(staged),
             upgrade=self.move.upgrade,
             from_nothing=self.move.source == SEED_BASE,
@@ -279,6 +291,7 @@ class _Runner:
         if self.move.policy is Policy.ABORT:
             count = sa.select(sa.func.count()).select_from(program.conflicts)
             stop_if_any(self.context, "conflicts with live rows, listed above", count)
+        guard_later_columns(self.context, plan, self.move.models)
 
     def _guard_references(self, plan: Plan) -> None:
         """Stop where rows that would decide cannot be seen by this role, or are unknown to a script."""
@@ -301,27 +314,20 @@ class _Runner:
         self.progress.begin("applying", sum(sum(table.counts.values()) for table in plan.tables))
         with _refusals():
             self._execute(program.apply(plan))
-        if self.connection is None:
-            return
+            for statement in self.dialect.fire_deferred():
+                self.context.execute(statement)
         for table in plan.tables:
-            self._check_counts(table)
+            self._check_inserted(table)
+        self._execute(program.arrived(plan))
 
-    def _check_counts(self, table: StagedTable) -> None:
-        """A trigger or rule may swallow rows without an error; then nothing may be committed."""
-        if self.connection is None:
+    def _check_inserted(self, table: StagedTable) -> None:
+        """As many rows as were staged must have come."""
+        if self.connection is None or not table.has("insert"):
             return
-        for kind in ("insert", "delete"):
-            if not table.has(kind):
-                continue
-            stage = table.by_kind(kind)
-            count = sa.select(sa.func.count()).select_from(stage).where(stage.c.outcome.is_(None))
-            arrived = self.tally["inserted", table.name] - table.loaded
-            if kind == "delete":
-                count = count.where(sa.exists().where(table.live_id == stage.c.live_id))
-                arrived = 0
-            expected = self.connection.scalar(count)
-            if arrived != expected:
-                raise rows_missed(table.name, kind)
+        count = sa.select(sa.func.count()).select_from(table.inserts)
+        expected = self.connection.scalar(count.where(table.inserts.c.outcome.is_(None)))
+        if self.tally["inserted", table.name] - table.loaded != expected:
+            raise rows_missed(table.name, "insert")
 
     def _report(self, found: Sequence[Conflict], total: int) -> None:
         """Under keep and overwrite the conflicts are settled, and said."""
@@ -337,6 +343,9 @@ class _Runner:
 
     def _execute(self, statements: Iterable[Statement]) -> None:
         for statement in statements:
+            if statement.missed:
+                refuse_missed(self.context, *statement.missed, statement.sql)
+                continue
             if statement.probe:
                 if self.connection is not None and self.move.policy is Policy.ABORT and statement.counts:
                     self.tally[statement.counts] += self.connection.scalar(statement.sql) or 0

@@ -214,8 +214,9 @@ class SeedRun:
             from app.seeding.move import Move
 
             names = frozenset(sources[source])
+            models = self.catalog.models if self.context.as_sql else {}
             for stop in (*self._stops(source, target), target):
-                move = Move(self.rail, source, stop, names, self.options.policy, self.options.quiet)
+                move = Move(self.rail, source, stop, names, self.options.policy, self.options.quiet, models)
                 moved += move.run(self.context)
                 source = stop
         self._report(moved, target)

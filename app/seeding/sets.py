@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from pydantic import BaseModel
 
 from app.seeding.errors import SetupError
@@ -63,3 +64,8 @@ class SeedCatalog:
         return {
             declared.table.name: freeze(declared, one.name) for one in self.sets for declared in one.tables
         }
+
+    @property
+    def models(self) -> dict[str, sa.Table]:
+        """Today's seed tables by name, as the models have them."""
+        return {declared.table.name: declared.table for one in self.sets for declared in one.tables}

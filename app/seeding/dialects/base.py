@@ -30,6 +30,11 @@ class Found:
     hidden: bool = False
 
 
+def dotted(tables: Iterable[QualifiedName]) -> list[str]:
+    """Names of tables as queries of the catalogs compare them."""
+    return sorted({".".join(part for part in table if part) for table in tables})
+
+
 class Load(Protocol):
     """A bulk load into one table."""
 
@@ -137,6 +142,24 @@ class SeedDialect(ABC):
 
         Of a table in `columns`, only those that point at one of these columns count.
         """
+
+    @abstractmethod
+    def unknown_columns(self, known: Mapping[str, Collection[str]]) -> sa.Select[Any]:
+        """A query for the columns (table, column) of tables that `known` does not list for them.
+
+        Columns that the database fills itself, generated ones and identities, are not among them.
+        """
+
+    @abstractmethod
+    def interfered(self, tables: Sequence[QualifiedName], *, before: bool = False) -> sa.Select[Any]:
+        """A query for those of some tables on which triggers or rules act, by their names.
+
+        `before` leaves out triggers that cannot keep a row from being written as it was asked.
+        """
+
+    def fire_deferred(self) -> Iterable[sa.Executable]:
+        """Statements that let happen now what was put off to the end of the transaction."""
+        return ()
 
     @abstractmethod
     def uniques(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Unique]]:

@@ -55,14 +55,6 @@ CANDIDATES = _of_tables(
 )
 """Everything of these names on the search path, in its order: the first is what a statement finds."""
 
-UNLIKE_INSERT = _of_tables(
-    """
-    SELECT relname FROM pg_class WHERE relname IN :tables AND pg_table_is_visible(oid)
-      AND (relkind NOT IN ('r', 'p') OR relhasrules OR row_security_active(oid))
-    """
-)
-"""The tables to which COPY writes otherwise than INSERT, or not at all."""
-
 FOREIGN_KEYS = _of_tables(
     """
     WITH RECURSIVE seeded AS (
@@ -114,3 +106,44 @@ FOREIGN_KEYS = _of_tables(
     """
 )
 """Every foreign key that holds for rows of some tables, whatever schema it belongs to."""
+
+_NAMED = """
+  (pg_table_is_visible(c.oid) AND c.relname::text IN :tables
+    OR c.relnamespace::regnamespace::text || '.' || c.relname::text IN :tables)
+"""
+"""Whether a table is one of those asked for: with its schema, or found by the search path without."""
+
+SECURED = sa.text(
+    # A text of this module.
+    "SELECT c.oid::regclass::text FROM pg_class AS c"  # noqa: S608
+    f" WHERE {_NAMED} AND row_security_active(c.oid) ORDER BY 1"
+).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
+
+
+def _interfered(triggers: str) -> sa.TextClause:
+    # A row that goes to a partition meets the triggers of that. What is no plain table (a view, a foreign
+    # table) has its writes from somewhere else.
+    return sa.text(
+        f"""
+        WITH RECURSIVE family(root, member) AS (
+          SELECT c.relname::text, c.oid FROM pg_class AS c WHERE {_NAMED}
+          UNION SELECT root, inhrelid FROM family JOIN pg_inherits ON inhparent = member
+        )
+        SELECT DISTINCT root FROM family JOIN pg_class AS c ON c.oid = member
+        WHERE c.relkind NOT IN ('r', 'p') OR c.relhasrules OR EXISTS (SELECT FROM pg_trigger AS t
+          WHERE t.tgrelid = member AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND {triggers})
+        """  # noqa: S608 - texts of this module
+    ).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
+
+
+INTERFERED, INTERFERED_BEFORE = _interfered("true"), _interfered("t.tgtype & 66 <> 0")
+"""66: triggers that are fired BEFORE a row is written, or INSTEAD OF it."""
+
+COLUMNS = sa.text(
+    """
+    SELECT c.relname::text AS table_name, a.attname::text AS column_name
+    FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+    WHERE pg_table_is_visible(c.oid) AND c.relname IN :tables AND a.attnum > 0 AND NOT a.attisdropped
+      AND a.attidentity = '' AND a.attgenerated = ''
+    """
+).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))

@@ -11,8 +11,23 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.seeding.dialects.base import Found, Load, QualifiedName, SeedDialect, identifier
-from app.seeding.dialects.pg_catalog import CANDIDATES, FOREIGN_KEYS, HOME, UNLIKE_INSERT
+from app.seeding.dialects.base import Found, Load, QualifiedName, SeedDialect, dotted, identifier
+from app.seeding.dialects.pg_catalog import (
+    CANDIDATES,
+    COLUMNS,
+    FOREIGN_KEYS,
+    HOME,
+    INTERFERED,
+    INTERFERED_BEFORE,
+    SECURED,
+)
+from app.seeding.dialects.postgresql_session import (
+    CANNOT_PIN,
+    FIRE_TRIGGERS,
+    ORIGIN,
+    READ_COMMITTED,
+    SETTINGS,
+)
 from app.seeding.errors import LockTimeout
 from app.seeding.quoting import quoted
 from app.seeding.tables import Reference, Unique
@@ -38,26 +53,23 @@ class PostgreSQLDialect(SeedDialect):
     def session(self) -> Sequence[str]:
         # First: a transaction's level can be chosen before its first query alone. SET LOCAL leaves the
         # client's session as it was.
-        settings = {"client_encoding": "UTF8", **_SETTINGS}
+        settings = {"client_encoding": "UTF8", **SETTINGS}
         local = [f"SET LOCAL {name} = '{value}'" for name, value in settings.items()]
-        return [_READ_COMMITTED, *local, _FIRE_TRIGGERS]
+        return [READ_COMMITTED, *local, FIRE_TRIGGERS]
 
     def pin(self, connection: Connection) -> None:
         # Each statement is to see what was committed before it: under a higher level, what another run
         # wrote while this one waited for its lock would stay unseen.
-        connection.exec_driver_sql(_READ_COMMITTED)
+        connection.exec_driver_sql(READ_COMMITTED)
         # All at once. The encoding is left to the driver, which must know of it.
-        settings = [sa.func.set_config(name, value, True) for name, value in _SETTINGS.items()]
-        connection.execute(sa.select(*settings, _ORIGIN))
+        settings = [sa.func.set_config(name, value, True) for name, value in SETTINGS.items()]
+        connection.execute(sa.select(*settings, ORIGIN))
 
     def cannot_pin(self, error: DBAPIError) -> str | None:
-        return _CANNOT_PIN.get(getattr(error.orig, "sqlstate", None) or "")
+        return CANNOT_PIN.get(getattr(error.orig, "sqlstate", None) or "")
 
     def secured(self, connection: Connection, tables: Sequence[QualifiedName]) -> list[str]:
-        quote = connection.dialect.identifier_preparer.quote_identifier
-        names = {".".join(quote(part) for part in table if part): table for table in tables}
-        found = connection.scalars(_SECURED, {"tables": list(names)})
-        return sorted(".".join(part for part in names[name] if part) for name in found)
+        return list(connection.scalars(SECURED, {"tables": dotted(tables)}))
 
     def literal(self, value: Any) -> str:
         if value is None:
@@ -78,8 +90,11 @@ class PostgreSQLDialect(SeedDialect):
         return _Copy(connection, table.name, [name for name, _ in columns])
 
     def loads_at_once(self, connection: Connection, tables: Sequence[str]) -> bool:
-        """COPY knows no rules, and refuses where row security is active."""
-        return connection.execute(UNLIKE_INSERT, {"tables": list(tables)}).first() is None
+        """COPY knows no rules, refuses under row security, and leaves nothing to compare the rows with."""
+        named = [(None, name) for name in tables]
+        if self.secured(connection, named):
+            return False
+        return connection.execute(self.interfered(named)).first() is None
 
     def lock(self, connection: Connection, seconds: float) -> None:
         """A transaction's advisory lock: it ends with the transaction, however that ends.
@@ -201,6 +216,22 @@ class PostgreSQLDialect(SeedDialect):
         ]
         return sa.select(sa.func.count()).select_from(keys).where(unknown, *matters)
 
+    def unknown_columns(self, known: Mapping[str, Collection[str]]) -> sa.Select[Any]:
+        listed = [f"{table}.{column}" for table in known for column in known[table]]
+        names = (sa.column(name, sa.Text()) for name in ("table_name", "column_name"))
+        found = COLUMNS.bindparams(tables=sorted(known)).columns(*names).subquery()
+        name = found.c.table_name + "." + found.c.column_name
+        return sa.select(found).where(name.not_in(sorted(listed))).order_by(*found.c)
+
+    def interfered(self, tables: Sequence[QualifiedName], *, before: bool = False) -> sa.Select[Any]:
+        query = INTERFERED_BEFORE if before else INTERFERED
+        found = query.bindparams(tables=dotted(tables)).columns(sa.column("root", sa.Text())).subquery()
+        return sa.select(found.c.root).order_by(found.c.root)
+
+    def fire_deferred(self) -> Iterable[sa.Executable]:
+        # Deferred triggers would write, and deferred keys refuse, after everything was looked at.
+        yield sa.text("SET CONSTRAINTS ALL IMMEDIATE")
+
     @contextmanager
     def readable(self, connection: Connection) -> Iterator[None]:
         driver: Any = connection.connection.driver_connection
@@ -265,62 +296,6 @@ class PostgreSQLDialect(SeedDialect):
         for row in connection.execute(_UNIQUES, {"tables": list(tables)}):
             found[row.name].append(Unique(tuple(row.columns), row.exact, row.nulls_distinct))
         return found
-
-
-_READ_COMMITTED = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
-
-_SETTINGS = {
-    # Texts of values, which the ledger keeps and scripts compare. Without them 1850-03-04 may be read back
-    # as the third of April, and a float lose its last digits.
-    "datestyle": "ISO, YMD",
-    "intervalstyle": "postgres",
-    "timezone": "UTC",
-    "extra_float_digits": "3",
-    "bytea_output": "hex",
-    "lc_monetary": "C",
-    "xmlbinary": "base64",
-    "xmloption": "content",
-    "array_nulls": "on",
-    # How statements are read, and what their comparisons mean.
-    "standard_conforming_strings": "on",
-    "transform_null_equals": "off",
-    # Defaults as the catalog tells them, which are compared with what literals look like.
-    "quote_all_identifiers": "off",
-    # The server refuses a query from which a policy would hide rows, instead of hiding them.
-    "row_security": "off",
-}
-"""What PostgreSQL lets a role, a database, a URL or a client choose, and rows would come to feel."""
-
-# Foreign keys are triggers, and a session that plays a replica has none. Few roles may set this, even to what
-# it is already: it is touched where need be.
-_FIRE_TRIGGERS = """DO $$
-BEGIN
-  IF current_setting('session_replication_role') <> 'origin' THEN
-    SET LOCAL session_replication_role = 'origin';
-  END IF;
-END $$"""
-
-_ORIGIN: ColumnElement[str] = sa.literal_column(
-    "CASE WHEN current_setting('session_replication_role') <> 'origin'"
-    " THEN set_config('session_replication_role', 'origin', true) END"
-)
-"""The same in a query."""
-
-_CANNOT_PIN = {
-    "25001": "the run's transaction has begun with another isolation level than READ COMMITTED, and has asked"
-    " something already; nothing was written\n"
-    "  lend a connection that is in no transaction, or one whose level is READ COMMITTED",
-    "42501": "session_replication_role switches foreign keys and triggers off in this session, and the role"
-    " may not set it back; nothing was written\n"
-    "  take it from the role and the database: ALTER ROLE … RESET session_replication_role",
-}
-"""What the errors mean, by their SQLSTATE."""
-
-_SECURED = sa.text(
-    """
-    SELECT name FROM unnest(CAST(:tables AS text[])) AS name WHERE row_security_active(to_regclass(name))
-    """
-)
 
 
 class _Copy:

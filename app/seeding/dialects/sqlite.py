@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.seeding.dialects.base import Found, Load, SeedDialect
+from app.seeding.dialects.base import Found, Load, QualifiedName, SeedDialect, dotted
 from app.seeding.errors import LockTimeout
 from app.seeding.failures import LOCKED, READ_ONLY, failure_of
 from app.seeding.tables import Reference, Unique
@@ -151,6 +151,19 @@ class SQLiteDialect(SeedDialect):
         ]
         return sa.select(sa.func.count()).select_from(keys).where(name.not_in(listed), *matters)
 
+    def unknown_columns(self, known: Mapping[str, Collection[str]]) -> sa.Select[Any]:
+        listed = [f"{table}.{column}".lower() for table in known for column in known[table]]
+        names = (sa.column(name, sa.Text()) for name in ("table_name", "column_name"))
+        found = _COLUMNS.bindparams(tables=sorted(known)).columns(*names).subquery()
+        name = sa.func.lower(found.c.table_name + "." + found.c.column_name)
+        return sa.select(found).where(name.not_in(sorted(listed))).order_by(*found.c)
+
+    def interfered(self, tables: Sequence[QualifiedName], *, before: bool = False) -> sa.Select[Any]:
+        # Whether a trigger comes before its row is in its text alone: each counts.
+        lowered = [name.lower() for name in dotted(tables)]
+        found = _INTERFERED.bindparams(tables=lowered).columns(sa.column("name", sa.Text())).subquery()
+        return sa.select(found.c.name).order_by(found.c.name)
+
     def same(self, one: ColumnElement[Any], other: Any) -> ColumnElement[bool]:
         # SQLAlchemy renders is_not_distinct_from() as IS too, but drops literal_binds on the way.
         return one.bool_op("IS")(other)
@@ -269,6 +282,23 @@ _UNIQUES = sa.text(
     """
 ).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
 """Unique constraints and indexes; an expression has no column's name."""
+
+_COLUMNS = sa.text(
+    """
+    SELECT t.name AS table_name, c.name AS column_name
+    FROM sqlite_master AS t JOIN pragma_table_xinfo(t.name) AS c
+    WHERE t.type = 'table' AND t.name IN :tables AND c.hidden = 0
+    """
+).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
+"""Generated columns are hidden ones."""
+
+_INTERFERED = sa.text(
+    """
+    SELECT tbl_name AS name FROM sqlite_master
+    WHERE type IN ('trigger', 'view') AND lower(tbl_name) IN :tables
+    UNION SELECT tbl_name FROM sqlite_temp_master WHERE type = 'trigger' AND lower(tbl_name) IN :tables
+    """
+).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
 
 
 def _timestamp(text: str) -> str:

@@ -1,8 +1,10 @@
 """Apply: the writes, in an order that every key and constraint allows, between two looks at the ledger."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
 
 from app.seeding.ledger import seed_ledger
 from app.seeding.options import Policy
@@ -62,25 +64,14 @@ def _insert(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     for name in table.columns:
         taken = entries(table, stage.c.seed_id, ["changed"], name)
         before = equal(plan, table, name, pre_image(plan, table, name, taken))
-        yield Statement(
-            sa.update(live)
-            .values({name: stage.c["n_" + name]})
-            .where(
-                table.live_id == stage.c.live_id,
-                stage.c.outcome == "released",
-                taken.exists(),
-                before,
-            )
-        )
+        released = table.live_id == stage.c.live_id, stage.c.outcome == "released", taken.exists(), before
+        yield from _set(plan, table, stage, name, stage.c["n_" + name], *released)
     for name in plan.unseeded.get(table.name, {}):
         lost = entries(table, stage.c.seed_id, ["overwritten"], name).where(
             seed_ledger.c.position > plan.target
         )
-        yield Statement(
-            sa.update(live)
-            .values({name: pre_image(plan, table, name, lost)})
-            .where(live.c[table.frozen.id] == stage.c.seed_id, lost.exists())
-        )
+        back = live.c[table.frozen.id] == stage.c.seed_id, lost.exists()
+        yield from _set(plan, table, stage, name, pre_image(plan, table, name, lost), *back)
 
 
 def _update(plan: Plan, table: StagedTable) -> Statement:
@@ -106,7 +97,7 @@ def _update(plan: Plan, table: StagedTable) -> Statement:
 
 def _give_back(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     """Rows that stay get back what the seed changed in them, where nobody changed it since."""
-    stage, live = table.deletes, table.live
+    stage = table.deletes
     kinds = [("adopted", ["changed"])]
     if not plan.upgrade:
         kinds.append(("kept", ["overwritten"]))
@@ -114,18 +105,23 @@ def _give_back(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         for outcome, kept in kinds:
             before = entries(table, stage.c.seed_id, kept, name)
             value, conditions = given_back(plan, table, name, pre_image(plan, table, name, before))
-            yield Statement(
-                sa.update(live)
-                .values({name: value})
-                .where(
-                    table.live_id == stage.c.live_id,
-                    stage.c.outcome == outcome,
-                    before.exists(),
-                    equal(plan, table, name, stage.c["o_" + name]),
-                    *conditions,
-                    *unheld(plan, table, name),
-                )
-            )
+            ours = table.live_id == stage.c.live_id, equal(plan, table, name, stage.c["o_" + name])
+            held = unheld(plan, table, name)
+            theirs = stage.c.outcome == outcome, before.exists()
+            yield from _set(plan, table, stage, name, value, *ours, *theirs, *conditions, *held)
+
+
+def _set(
+    plan: Plan, table: StagedTable, stage: sa.Table, name: str, value: Any, *where: ColumnElement[bool]
+) -> Iterator[Statement]:
+    """Set a column of some rows; asked again, no row may be left that the write would change."""
+    column = table.live.c[name]
+    yield Statement(sa.update(table.live).values({name: value}).where(*where))
+    if plan.watched:
+        # As texts: an unseeded column may be of a type that has no equality.
+        differs = ~plan.dialect.same(plan.dialect.text(column), plan.dialect.text(value))
+        left = sa.select(sa.func.count()).select_from(table.live.join(stage, sa.true()))
+        yield Statement(left.where(*where, differs), missed=(table.name, "update"))
 
 
 def _delete(table: StagedTable) -> Statement:

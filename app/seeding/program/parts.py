@@ -33,12 +33,14 @@ class Statement:
     """One statement of the program; `counts` names the tally that its row count belongs to.
 
     A `probe` is a query for a number, so that later statements can be left out. It is made where `Plan.may`
-    asks for the number: online and under `abort`.
+    asks for the number: online and under `abort`. `missed` is said of a query for the number of rows of a
+    table (and of what was to happen to them) that a write has left out: it must be 0.
     """
 
     sql: sa.Executable
     counts: tuple[str, str] | None = None
     probe: bool = False
+    missed: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Plan:
     the other live columns with their literal defaults as SQL, `parents` the live tables that seeded
     foreign keys lead to, each with its id as the only column, `uniques` the unique constraints of each.
     `from_nothing` says that the move's source holds no seed rows, `target` is the rail position at which it
-    ends. `seen` counts, online, what the statements before have met.
+    ends. `watched` says that triggers or rules may act on what is written, as they may in a script's unknown
+    database. `seen` counts, online, what the statements before have met.
     """
 
     tables: Sequence[StagedTable]
@@ -62,6 +65,7 @@ class Plan:
     target: int
     dialect: SeedDialect
     policy: Policy
+    watched: bool = True
     seen: Mapping[tuple[str, str], int] | None = None
 
     def may(self, what: str, table: str) -> bool:
