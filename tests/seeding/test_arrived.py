@@ -78,13 +78,12 @@ def moving(database: Database, directory: Path) -> World:
     return world
 
 
-@pytest.mark.parametrize("policy", ["abort", "overwrite"])
 @pytest.mark.parametrize("verb", KINDS)
 def test_refuses_what_did_not_arrive_online_and_in_a_script(
-    database: Database, tmp_path: Path, verb: str, policy: str
+    database: Database, tmp_path: Path, verb: str
 ) -> None:
     world = moving(database, tmp_path)
-    script = world.script("upgrade", "seed_0001:seed_0002", policy)
+    script = world.script("upgrade", "seed_0001:seed_0002")
     before = database.content(ledger=True)
     tried = 0
     for hit, name, statements in interference(database.kind):
@@ -92,12 +91,29 @@ def test_refuses_what_did_not_arrive_online_and_in_a_script(
             continue
         with built(database, statements):
             with pytest.raises(SeedError, match=f"groups: some rows were not {verb.rstrip('e')}ed"):
-                world.upgrade("seed_0002", policy)
+                world.upgrade()
             assert database.content(ledger=True) == before, name
             assert not world.run_script(script), name
             assert database.content(ledger=True) == before, name
         tried += 1
     assert tried
+    assert world.run_script(script)
+
+
+def test_refuses_a_row_of_somebodys_that_did_not_take_the_seeds_values(
+    database: Database, tmp_path: Path
+) -> None:
+    world = moving(database, tmp_path)
+    with database.engine.begin() as connection:
+        connection.execute(sa.insert(GROUPS).values(id=UUID(int=1), name="c", size=5))
+    script = world.script("upgrade", "seed_0001:seed_0002", "overwrite")
+    for hit, name, statements in interference(database.kind):
+        if hit == "update":
+            with built(database, statements):
+                with pytest.raises(SeedError, match="groups: some rows were not"):
+                    world.upgrade("head", "overwrite")
+                assert not world.run_script(script), name
+                assert database.scalar("SELECT size FROM groups WHERE name = 'c'") == 5, name
     assert world.run_script(script)
 
 

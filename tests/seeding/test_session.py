@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from app.seeding import SeedError, SetupError
-from tests.laws.world import World
+from tests.laws.world import ENV, World
 from tests.support.databases import Database
 from tests.support.worlds import before_the_end, state, world_of
 
@@ -46,6 +46,12 @@ PINNED = {
     "session_replication_role": "origin",
     "transaction_isolation": "read committed",
 }
+
+LOOKS = [
+    f"DO $$BEGIN ASSERT current_setting('{name}') = '{value}', '{name} is not pinned'; END$$"
+    for name, value in {**PINNED, "client_encoding": "UTF8"}.items()
+]
+"""The same from within a script."""
 
 VALUES = {
     "day": ("date", "1850-03-04"),
@@ -133,17 +139,25 @@ def test_a_scripts_transaction_has_the_engines_settings_and_the_clients_session_
 ) -> None:
     world = world_of(postgresql, tmp_path, state({"a": 1}, ("n",), {"i": 0.1 + 0.2}))
     make_hostile(postgresql)
-    expected = {**PINNED, "client_encoding": "UTF8"}
-    looks = [
-        f"DO $$BEGIN ASSERT current_setting('{name}') = '{value}', '{name} is not pinned'; END$$"
-        for name, value in expected.items()
-    ]
     own = "DO $$BEGIN ASSERT current_setting('datestyle') = 'SQL, DMY', 'changed'; END$$;\n"
-    script = before_the_end(world.script("upgrade", "seed_base:seed_0001"), *looks) + own
+    script = before_the_end(world.script("upgrade", "seed_base:seed_0001"), *LOOKS) + own
     done = postgresql.run_script("SET client_encoding = 'LATIN1';\n" + script)
     assert done.returncode == 0, done.stderr
     make_harmless(postgresql)
     assert postgresql.scalar("SELECT amount FROM items") == 0.1 + 0.2
+
+
+def test_a_script_whose_revisions_have_a_transaction_each_has_them_in_the_move(
+    postgresql: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = "transactional_ddl=True, transaction_per_migration=True,"
+    monkeypatch.setattr("tests.laws.world.ENV", ENV.replace("transactional_ddl=True,", each))
+    world = world_of(postgresql, tmp_path, state({"a": 1}))
+    make_hostile(postgresql)
+    script = before_the_end(world.script("upgrade", "seed_base:seed_0001"), *LOOKS)
+    done = postgresql.run_script(script)
+    assert done.returncode == 0, done.stderr
+    assert postgresql.scalar("SELECT size FROM groups") == 1
 
 
 def test_a_script_keeps_and_gives_back_values_whatever_the_clients_session_was_set_to(
