@@ -90,7 +90,7 @@ class RowSecurity(SeedError):
 
     def __init__(self, tables: Sequence[str]) -> None:
         self.tables = tuple(tables)
-        named = ("tables " if len(self.tables) > 1 else "table ") + ", ".join(map(repr, self.tables))
+        named = ("tables " if len(self.tables) > 1 else "table ") + ", ".join(map(shown, self.tables))
         super().__init__(
             f"row security hides rows of the {named} from this role, and a run must see them all;"
             " nothing was written\n"

@@ -10,6 +10,7 @@ from app.seeding.errors import SeedError
 from app.seeding.guards import stop_at, stop_if_any
 from app.seeding.ledger import TABLE_NAMES
 from app.seeding.loads import rows_missed
+from app.seeding.quoting import shown
 
 
 def refuse_interference(context: MigrationContext) -> None:
@@ -23,7 +24,7 @@ def refuse_interference(context: MigrationContext) -> None:
     names = list(context.connection.scalars(found))
     if names:
         raise SeedError(
-            f"a trigger or rule acts on {', '.join(map(repr, names))}, where a run writes down what it did;"
+            f"a trigger or rule acts on {', '.join(map(shown, names))}, where a run writes down what it did;"
             " nothing was written\n  drop it: no run could rely on what is written there"
         )
 
