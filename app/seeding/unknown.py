@@ -87,6 +87,6 @@ def _edited(plan: Plan, table: StagedTable, column: sa.Column[Any], default: str
     live = sa.table(table.name, sa.column(table.frozen.id, sa.Uuid()))
     differs: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(live)
     differs = differs.where(live.c[table.frozen.id].in_(going), ~plan.dialect.holds(name, default))
-    offered: Any = sa.literal_column(f"({default})").label(column.name)
+    offered = plan.dialect.given(name, default).label(column.name)
     around = sa.select(offered).subquery("seed_default")
     return sa.select(sa.func.count()).select_from(around).where(differs.correlate(None).exists())

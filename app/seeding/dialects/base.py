@@ -200,7 +200,11 @@ class SeedDialect(ABC):
         """Whether a column that no seed sets holds its literal default, which is given as SQL."""
         if default.upper() == "NULL":
             return column.is_(None)
-        return self.same(self.letters(column), sa.literal_column(f"({default})"))
+        return self.same(self.letters(column), self.given(column, default))
+
+    def given(self, column: ColumnElement[Any], default: str) -> ColumnElement[Any]:
+        """A literal default, given as SQL, as a value for its column."""
+        return sa.literal_column(f"({default})")
 
     def same(self, one: ColumnElement[Any], other: Any) -> ColumnElement[bool]:
         """Whether two values that have an equality are the same, NULL being equal to NULL."""

@@ -263,11 +263,12 @@ class PostgreSQLDialect(SeedDialect):
         """Compared as text: not every type that people may choose has an equality (json, point, xml)."""
         if default.upper() == "NULL":
             return column.is_(None)
-        given: Any = sa.literal_column(f"({default})")
-        if not isinstance(column.type, sa.types.NullType):
-            # 0 in a column of two decimal places is 0.00; what SQLAlchemy does not know names its type.
-            given = sa.cast(given, column.type)
-        return self.same(self.letters(column), self.letters(given))
+        return self.same(self.letters(column), self.letters(self.given(column, default)))
+
+    def given(self, column: ColumnElement[Any], default: str) -> ColumnElement[Any]:
+        """0 in a column of two decimal places is 0.00; what SQLAlchemy does not know names its type."""
+        given = super().given(column, default)
+        return given if isinstance(column.type, sa.types.NullType) else sa.cast(given, column.type)
 
     def from_ledger(self, value: Any, column: sa.Column[Any]) -> ColumnElement[Any]:
         """By way of a record of the live table, whose column's own type reads the text.
