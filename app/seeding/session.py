@@ -38,7 +38,7 @@ def pin(context: MigrationContext) -> None:
         return
     translated = connection.get_execution_options().get("schema_translate_map") or {}
     # Seed tables have no schema, so that this entry alone is theirs.
-    if translated.get(None) is not None:
+    if None in translated:
         raise SetupError(
             "the connection has a schema_translate_map, and seeds are written to the schema that the database"
             " finds first; nothing was written\n"
