@@ -66,6 +66,8 @@ class LockTimeout(SeedError):
 class HiddenRows(SeedError):
     """Rows may point at what a run would delete or change, and its role may not look at them."""
 
+    exit_code = 6
+
     def __init__(self, table: str, reference: object) -> None:
         self.table, self.reference = table, reference
         super().__init__(

@@ -1,5 +1,6 @@
 """What the engine reads of the live schema before a move; offline, what the change file froze."""
 
+import logging
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,11 +13,13 @@ from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.types import TypeEngine
 
 from app.seeding.defaults import ServerDefault
-from app.seeding.dialects import SeedDialect
+from app.seeding.dialects import Found, SeedDialect
 from app.seeding.errors import SetupError
 from app.seeding.identity import canonical_json
 from app.seeding.quoting import shown
 from app.seeding.tables import FrozenTable, Reference, Unique
+
+log = logging.getLogger(__name__)
 
 # A default that is computed (now(), nextval(...)) says nothing about whether a row was edited.
 _LITERAL_DEFAULT = re.compile(
@@ -57,6 +60,7 @@ def lock_and_read(connection: Connection, dialect: SeedDialect, tables: Sequence
     _find(connection, dialect, tables)
     _execute(connection, dialect.lock_tables(sorted(names)))
     homes = _find(connection, dialect, tables)
+    _say_homes(homes)
     references = _lock_pointing(connection, dialect, names)
     return _read(connection, tables, homes, references, dialect.uniques(connection, names))
 
@@ -84,10 +88,8 @@ def _lock_pointing(
         locked |= {(ref.schema, ref.table) for ref in new}
 
 
-def _find(
-    connection: Connection, dialect: SeedDialect, tables: Sequence[FrozenTable]
-) -> dict[str, str | None]:
-    """The schema of each table; SetupError where one is missing, or something else has its name."""
+def _find(connection: Connection, dialect: SeedDialect, tables: Sequence[FrozenTable]) -> dict[str, Found]:
+    """Where each table is; SetupError where one is missing, or something else has its name."""
     names = [table.name for table in tables]
     others = {key.table for table in tables for key in table.foreign_keys.values()}
     found = dialect.find(connection, sorted({*names, *others}))
@@ -106,21 +108,33 @@ def _find(
                 " nothing was written\n"
                 "  rename or drop what stands in its place, or set the search path of the run"
             )
-    return {name: found[name].schema for name in names}
+    return {name: found[name] for name in names}
+
+
+def _say_homes(found: Mapping[str, Found]) -> None:
+    """Which table is meant, where there is more than one of its name."""
+    for name, there in found.items():
+        if there.also:
+            others = ", ".join(
+                f"{shown(schema, apart='.')}.{shown(name, apart='.')}" for schema in there.also
+            )
+            log.info(
+                "%s is that of the schema %s; %s stays as it is", shown(name), shown(there.schema), others
+            )
 
 
 def _read(
     connection: Connection,
     tables: Sequence[FrozenTable],
-    homes: Mapping[str, str | None],
+    homes: Mapping[str, Found],
     references: dict[str, list[Reference]],
     uniques: Mapping[str, Sequence[Unique]],
 ) -> Live:
     inspector = sa.inspect(connection)
     columns: dict[str, dict[str, TypeEngine[Any]]] = {}
     unseeded: dict[str, dict[str, str]] = {}
-    for schema in dict.fromkeys(homes.values()):
-        names = [name for name in homes if homes[name] == schema]
+    for schema in dict.fromkeys(there.schema for there in homes.values()):
+        names = [name for name, there in homes.items() if there.schema == schema]
         with warnings.catch_warnings():
             # People's columns may be of types that SQLAlchemy does not know.
             warnings.simplefilter("ignore", sa.exc.SAWarning)

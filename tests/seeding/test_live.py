@@ -280,7 +280,10 @@ def look_first_into(world: World, path: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["run", "script"])
-def test_works_on_the_catalog_s_table_whatever_comes_before_it(postgres: World, way: str) -> None:
+def test_works_on_the_catalog_s_table_whatever_comes_before_it(
+    postgres: World, way: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     execute(postgres, *OTHERS, "INSERT INTO mine.groups SELECT * FROM groups")
     look_first_into(postgres, "mine, public")
     if way == "run":
@@ -288,6 +291,8 @@ def test_works_on_the_catalog_s_table_whatever_comes_before_it(postgres: World, 
     else:
         assert postgres.run_script(postgres.script("downgrade", "seed_0001:seed_base"))
     assert (count(postgres, "mine.groups"), count(postgres, "public.groups")) == (2, 0)
+    said = "groups is that of the schema public; mine.groups stays as it is"
+    assert (said in caplog.messages) == (way == "run")
     execute(postgres, "DELETE FROM mine.groups")
     if way == "run":
         postgres.upgrade()

@@ -22,12 +22,14 @@ QualifiedName = tuple[str | None, str]
 class Found:
     """What a table's name leads to: the schema that holds the table, or the problem with what is there.
 
-    `hidden` says that it is something of this session, which stands before what others see.
+    `hidden` says that it is something of this session, which stands before what others see; `also` are other
+    schemas of the search path with a table of that name.
     """
 
     schema: str | None = None
     problem: str = ""
     hidden: bool = False
+    also: tuple[str, ...] = ()
 
 
 def dotted(tables: Iterable[QualifiedName]) -> list[str]:

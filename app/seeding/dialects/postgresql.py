@@ -340,12 +340,11 @@ def _found(row: Any) -> Found:
         return Found(problem="a temporary table of this session", hidden=True)
     if kind not in _TABLES:
         return Found(problem=f"{_OTHERS.get(kind, 'an index')} in the schema {quoted(schema)}")
-    if not row.home and row.tables > 1:
-        there = ", ".join(
-            quoted(name) for name, kind in zip(row.schemas, row.kinds, strict=True) if kind in _TABLES
-        )
+    tables = [name for name, kind in zip(row.schemas, row.kinds, strict=True) if kind in _TABLES]
+    if not row.home and len(tables) > 1:
+        there = ", ".join(map(quoted, tables))
         return Found(problem=f"a table in each of the schemas {there}, none of which holds the ledger")
-    return Found(schema)
+    return Found(schema, also=tuple(tables[1:]))
 
 
 def _lock(names: Iterable[str], mode: str) -> sa.TextClause:
