@@ -17,7 +17,8 @@ from app.seeding.dialects import Found, SeedDialect
 from app.seeding.errors import SetupError
 from app.seeding.identity import canonical_json
 from app.seeding.quoting import shown
-from app.seeding.tables import FrozenTable, Reference, Unique
+from app.seeding.tables import FrozenTable, Reference
+from app.seeding.uniques import Unique
 
 log = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ from app.seeding.bindings import check_binding
 from app.seeding.defaults import ServerDefault, server_default
 from app.seeding.errors import SetupError
 from app.seeding.types import ColumnType
+from app.seeding.uniques import Unique, uniques_of
 
 
 @dataclass(frozen=True)
@@ -82,25 +83,6 @@ class Reference:
 
     def __str__(self) -> str:
         return ".".join(filter(None, [self.schema, self.table, ",".join(self.columns)]))
-
-
-@dataclass(frozen=True)
-class Unique:
-    """A unique constraint or index; not `exact` where it keeps only some rows, or expressions, apart."""
-
-    columns: tuple[str, ...]
-    exact: bool = True
-    nulls_distinct: bool = True
-
-    def to_json(self) -> dict[str, Any]:
-        """Its entry in a change file's header: what differs from the usual is told."""
-        told = {name: False for name in ("exact", "nulls_distinct") if not getattr(self, name)}
-        return {"columns": list(self.columns), **told}
-
-    @classmethod
-    def from_json(cls, entry: Mapping[str, Any]) -> "Unique":
-        """The constraint of an entry; KeyError or TypeError where it is malformed."""
-        return cls(**{**entry, "columns": tuple(entry["columns"])})
 
 
 @dataclass(frozen=True)
@@ -205,7 +187,7 @@ def freeze(declared: SeedTable, seed_set: str) -> FrozenTable:
         volatile=tuple(name for name in declared.volatile if name in table.columns),
         foreign_keys=_foreign_keys(declared, columns),
         referenced_by=_references(table),
-        uniques=_uniques(table),
+        uniques=uniques_of(table),
     )
 
 
@@ -261,34 +243,8 @@ def _check_key(declared: SeedTable, columns: Mapping[str, FrozenColumn]) -> None
         raise SetupError(f"{table.name}: no such seeded column: {', '.join(unknown)}")
     if any(columns[name].nullable for name in key):
         raise SetupError(f"{table.name}: every column of the natural key must be NOT NULL")
-    if set(key) not in [set(unique.columns) for unique in _uniques(table) if unique.exact]:
+    if set(key) not in [set(unique.columns) for unique in uniques_of(table) if unique.exact]:
         raise SetupError(f"{table.name}: no unique constraint covers the natural key ({', '.join(key)})")
-
-
-def _uniques(table: sa.Table) -> tuple[Unique, ...]:
-    found = {
-        Unique(tuple(constraint.columns.keys()), nulls_distinct=not _nulls_collide(constraint))
-        for constraint in table.constraints
-        if isinstance(constraint, sa.UniqueConstraint)
-    }
-    found |= {
-        Unique(tuple(dict.fromkeys(index.columns.keys())), _is_whole(index), not _nulls_collide(index))
-        for index in table.indexes
-        if index.unique
-    }
-    return tuple(sorted(found, key=lambda unique: (unique.columns, unique.exact)))
-
-
-def _nulls_collide(one: sa.UniqueConstraint | sa.Index) -> bool:
-    return bool(one.dialect_kwargs.get("postgresql_nulls_not_distinct"))
-
-
-def _is_whole(index: sa.Index) -> bool:
-    """Whether a unique index holds for every row, and for its columns and not just an expression of them."""
-    partial = any(
-        name.endswith("_where") and value is not None for name, value in index.dialect_kwargs.items()
-    )
-    return not partial and all(isinstance(one, sa.Column) for one in index.expressions)
 
 
 def _foreign_keys(declared: SeedTable, columns: Mapping[str, FrozenColumn]) -> dict[str, FrozenForeignKey]:

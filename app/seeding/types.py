@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import struct
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -16,6 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from app.seeding.errors import SetupError
+from app.seeding.ranges import check_single, is_single, limits_of
 
 KINDS = (
     "uuid", "string", "text", "integer", "boolean", "float", "decimal", "timestamp", "date", "json"
@@ -92,9 +92,9 @@ class ColumnType:
             case sa.Boolean():
                 return cls("boolean")
             case sa.Integer():
-                return cls("integer", limits=_limits(type_))
+                return cls("integer", limits=limits_of(type_))
             case sa.Float():
-                return cls("float", single=_is_single(type_))
+                return cls("float", single=is_single(type_))
             case sa.Numeric():
                 if type_.precision is None:
                     return cls("decimal")
@@ -145,7 +145,7 @@ class ColumnType:
                 f"does not fit the column, which holds {self.limits[0]} to {self.limits[1]}: {canonical}"
             )
         elif self.single:
-            _check_single(canonical)
+            check_single(canonical)
         return canonical
 
     def _check_digits(self, number: str) -> None:
@@ -166,32 +166,6 @@ def _choices(type_: sa.Enum) -> frozenset[str]:
     members = type_.enum_class
     given = [one.value for one in members] if members else type_.enums
     return frozenset(one for one in given if isinstance(one, str))
-
-
-def _limits(type_: sa.Integer) -> tuple[int, int] | None:
-    """What a column of a narrower type holds; on every database, for a seed may go to any."""
-    if isinstance(type_, sa.BigInteger):
-        return None
-    bits = 15 if isinstance(type_, sa.SmallInteger) else 31
-    return -(2**bits), 2**bits - 1
-
-
-_SINGLE_DIGITS = 24
-"""The binary digits up to which PostgreSQL takes FLOAT(n) for single precision."""
-
-
-def _is_single(type_: sa.Float[Any]) -> bool:
-    return isinstance(type_, sa.REAL) or (type_.precision or _SINGLE_DIGITS + 1) <= _SINGLE_DIGITS
-
-
-def _check_single(number: float) -> None:
-    """A number that single precision would take for infinity or nothing is refused by PostgreSQL."""
-    try:
-        (stored,) = struct.unpack("<f", struct.pack("<f", number))
-    except OverflowError:
-        stored = 0.0
-    if number and not stored:
-        raise ValueError(f"does not fit the column, which has single precision: {number!r}")
 
 
 def canonical_timestamp(value: datetime) -> str:

@@ -11,8 +11,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.seeding.tables import Reference, Unique
+from app.seeding.tables import Reference
 from app.seeding.types import ColumnType
+from app.seeding.uniques import Unique
 
 QualifiedName = tuple[str | None, str]
 """A table's schema (None: found by the search path) and its name."""

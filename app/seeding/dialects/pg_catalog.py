@@ -147,3 +147,27 @@ COLUMNS = sa.text(
       AND a.attidentity = '' AND a.attgenerated = ''
     """
 ).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
+
+UNIQUES = _of_tables(
+    """
+    SELECT class.relname::text AS name,
+      key.indexprs IS NULL AND key.indpred IS NULL AS exact,
+      NOT coalesce((to_jsonb(key) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_distinct,
+      (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute AS a
+        WHERE a.attrelid = class.oid AND a.attnum > 0 AND (
+          a.attnum = ANY ((key.indkey::int2[])[0:key.indnkeyatts - 1])
+          OR (key.indexprs IS NOT NULL AND EXISTS (SELECT FROM pg_depend AS d
+            WHERE d.classid = 'pg_class'::regclass AND d.objid = key.indexrelid
+              AND d.refclassid = 'pg_class'::regclass AND d.refobjid = class.oid
+              AND d.refobjsubid = a.attnum)))) AS columns
+    FROM pg_index AS key JOIN pg_class AS class ON class.oid = key.indrelid
+    WHERE key.indisunique AND NOT key.indisprimary AND class.relname IN :tables
+      AND pg_table_is_visible(class.oid)
+    ORDER BY class.relname, key.indexrelid
+    """
+)
+"""The unique constraints and indexes of tables, with the columns that an expression reads.
+
+The index depends on these. From PostgreSQL 15 on a unique key may hold NULLs equal; before, the catalog has
+no column that says so.
+"""

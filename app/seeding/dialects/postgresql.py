@@ -20,6 +20,7 @@ from app.seeding.dialects.pg_catalog import (
     INTERFERED,
     INTERFERED_BEFORE,
     SECURED,
+    UNIQUES,
 )
 from app.seeding.dialects.postgresql_session import (
     CANNOT_PIN,
@@ -30,8 +31,9 @@ from app.seeding.dialects.postgresql_session import (
 )
 from app.seeding.errors import LockTimeout
 from app.seeding.quoting import quoted
-from app.seeding.tables import Reference, Unique
+from app.seeding.tables import Reference
 from app.seeding.types import ColumnType
+from app.seeding.uniques import Unique
 
 ADVISORY_LOCK = 0x5EED_4A11
 """The key of the lock that every run of this engine takes; PostgreSQL scopes it to the database."""
@@ -294,7 +296,7 @@ class PostgreSQLDialect(SeedDialect):
 
     def uniques(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Unique]]:
         found: dict[str, list[Unique]] = {name: [] for name in tables}
-        for row in connection.execute(_UNIQUES, {"tables": list(tables)}):
+        for row in connection.execute(UNIQUES, {"tables": list(tables)}):
             found[row.name].append(Unique(tuple(row.columns), row.exact, row.nulls_distinct))
         return found
 
@@ -353,28 +355,6 @@ def _lock(names: Iterable[str], mode: str) -> sa.TextClause:
 
 def _name(reference: Reference) -> str:
     return ".".join(identifier(name) for name in (reference.schema, reference.table) if name)
-
-
-# PostgreSQL knows which columns an expression or a condition reads: the index depends on them. From 15 on a
-# unique key may hold NULLs equal; before, the catalog has no column that says so.
-_UNIQUES = sa.text(
-    """
-    SELECT class.relname::text AS name,
-      key.indexprs IS NULL AND key.indpred IS NULL AS exact,
-      NOT coalesce((to_jsonb(key) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_distinct,
-      (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute AS a
-        WHERE a.attrelid = class.oid AND a.attnum > 0 AND (
-          a.attnum = ANY ((key.indkey::int2[])[0:key.indnkeyatts - 1])
-          OR (key.indexprs IS NOT NULL AND EXISTS (SELECT FROM pg_depend AS d
-            WHERE d.classid = 'pg_class'::regclass AND d.objid = key.indexrelid
-              AND d.refclassid = 'pg_class'::regclass AND d.refobjid = class.oid
-              AND d.refobjsubid = a.attnum)))) AS columns
-    FROM pg_index AS key JOIN pg_class AS class ON class.oid = key.indrelid
-    WHERE key.indisunique AND NOT key.indisprimary AND class.relname IN :tables
-      AND pg_table_is_visible(class.oid)
-    ORDER BY class.relname, key.indexrelid
-    """
-).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
 
 
 def _escape(match: re.Match[str]) -> str:

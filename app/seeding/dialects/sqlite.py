@@ -15,8 +15,9 @@ from sqlalchemy.sql.elements import ColumnElement
 from app.seeding.dialects.base import Found, Load, QualifiedName, SeedDialect, dotted
 from app.seeding.errors import LockTimeout
 from app.seeding.failures import LOCKED, READ_ONLY, failure_of
-from app.seeding.tables import Reference, Unique
+from app.seeding.tables import Reference
 from app.seeding.types import ColumnType, parse_timestamp
+from app.seeding.uniques import Unique
 
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 

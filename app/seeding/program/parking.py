@@ -15,7 +15,7 @@ from app.seeding.program.parts import Plan, Statement, equal
 from app.seeding.program.references import unheld
 from app.seeding.program.spare import spare_values
 from app.seeding.stage import StagedTable
-from app.seeding.tables import Unique
+from app.seeding.uniques import Unique
 
 WIDE = 36
 """The length from which a text holds a seed id, which no other row has."""

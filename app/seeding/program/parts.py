@@ -11,7 +11,8 @@ from app.seeding.dialects import SeedDialect
 from app.seeding.ledger import seed_ledger
 from app.seeding.options import Policy
 from app.seeding.stage import StagedTable
-from app.seeding.tables import Reference, Unique
+from app.seeding.tables import Reference
+from app.seeding.uniques import Unique
 
 conflicts = sa.Table(
     "seed_conflict",
