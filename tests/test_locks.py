@@ -91,6 +91,20 @@ def test_runs_that_wait_for_the_same_lock_take_turns(project: Project) -> None:
     assert project.database.scalar("SELECT count(*) FROM machines") == 22
 
 
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_four_runs_at_once_end_well_whatever_the_database_s_default_level(
+    postgresql_project: Project, level: str
+) -> None:
+    database = postgresql_project.database
+    name = database.scalar("SELECT current_database()")
+    database.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = '{level}'")
+    runs = [postgresql_project.start("app.scripts.db.seed") for _ in range(4)]
+    outcomes = [end(run) for run in runs]
+    assert [outcome.code for outcome in outcomes] == [0] * 4, [outcome.err for outcome in outcomes]
+    assert sum(INSERTED in outcome.err for outcome in outcomes) == 1
+    assert postgresql_project.heads() == {HEAD}
+
+
 def test_of_two_rollbacks_at_once_one_deletes_and_the_other_finds_nothing_to_do(project: Project) -> None:
     project.start_at("head")
     runs = [project.start("alembic", "downgrade", "seed_base") for _ in range(2)]
