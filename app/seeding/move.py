@@ -18,6 +18,7 @@ from app.seeding.changes import Change
 from app.seeding.conflicts import Conflict, ConflictError, read_conflicts
 from app.seeding.dialects import SeedDialect, dialect_named
 from app.seeding.errors import HiddenRows, SeedError
+from app.seeding.failures import UNUSABLE, failure_of
 from app.seeding.fresh import links_into_empty_tables, passes
 from app.seeding.guards import count_elsewhere, guard_table, stop_if_any
 from app.seeding.history import SEED_BASE
@@ -368,6 +369,10 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except (IntegrityError, DataError) as error:
+        failure = failure_of(error)
+        if failure is not None and failure.exit_code == UNUSABLE:
+            # No row is wrong: the database's encoding is.
+            raise failure from error
         raise SeedError(
             f"the database refused the seed: {said(error.orig)}; nothing was written\n"
             "  a constraint of the tables forbids a row that the seed asks for: look for a live row"
