@@ -60,7 +60,8 @@ class Run(threading.Thread):
 
 def while_open(world: World, statements: list[str], what: Callable[[], Any]) -> Any:
     """How a run ends that waits for somebody's transaction, which commits then."""
-    with world.database.engine.connect() as user:
+    # Not of the world's own engine: what runs a script gives up that one's connections.
+    with sa.create_engine(world.database.url, poolclass=sa.NullPool).connect() as user:
         for statement in statements:
             user.execute(sa.text(statement))
         run = Run(what)
