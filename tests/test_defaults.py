@@ -91,6 +91,34 @@ def test_an_edit_of_a_default_is_not_lost(database: Database, tmp_path: Path) ->
     assert items.values("hits") == {}
 
 
+@pytest.mark.parametrize(
+    ("kind", "column", "edited"),
+    [
+        *(
+            ("sqlite", f"REAL DEFAULT {default}", "2")
+            for default in ("1e3", ".5", "+1", "- 1", "0x10", "((7))")
+        ),
+        *(("sqlite", f"TEXT DEFAULT {default}", "'z'") for default in ('"name"', "open")),
+        ("sqlite", "BLOB DEFAULT X'00'", "X'01'"),
+        ("postgresql", "TEXT[] DEFAULT ARRAY[]\\:\\:TEXT[]", "'{a}'"),
+        ("postgresql", "TEXT DEFAULT 'a' || 'b'", "'z'"),
+        ("postgresql", "INTEGER DEFAULT 1 + 1", "3"),
+    ],
+)
+def test_an_edit_of_a_column_that_somebody_added_is_not_lost(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, column: str, edited: str
+) -> None:
+    database = request.getfixturevalue(kind)
+    items = Items(database, tmp_path / "items")
+    items.ship({"name": "a"}, {"name": "b"})
+    database.execute(f"ALTER TABLE items ADD extra {column}")
+    items.downgrade()
+    items.upgrade()
+    database.execute(f"UPDATE items SET extra = {edited} WHERE name = 'a'")
+    with pytest.raises(SeedError, match="its extra was changed"):
+        items.downgrade()
+
+
 def test_a_row_that_does_not_name_what_others_name_has_the_default(
     database: Database, tmp_path: Path
 ) -> None:

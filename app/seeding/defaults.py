@@ -75,6 +75,42 @@ def _of_sql(text: str, type_: ColumnType) -> Any:
     return _parsed(match["plain"] or match["quoted"].replace("''", "'"), type_)
 
 
+_TOKENS = re.compile(
+    r"""
+    \s+ | [-+*/%|&~<>=(),\[\]]
+    | [xben]?'(?P<text>(?:[^']|'')*)'
+    | (?:0x[0-9a-f]+ | (?:[0-9]+\.?[0-9]* | \.[0-9]+)(?:e[+-]?[0-9]+)?)(?![\w.])
+    | (?:null|true|false|not|and|or|array)\b(?!\s*\()
+    | (?P<cast>::) (?:\w+|"[^"]+") (?:\.(?:\w+|"[^"]+"))? (?:\([0-9, ]+\))?
+      (?:\s(?:varying|precision|with|without|time|zone|year|month|day|hour|minute|second|to)\b)*
+      (?:\([0-9]+\))? (?:\[\])*
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+"""What constants are made of: literals, operators, casts and arrays, and no name of anything."""
+
+_MOMENTS = ("now", "today", "tomorrow", "yesterday")
+
+
+def constant_default(default: str | None) -> str | None:
+    """A live column's default as SQL (NULL where it has none), or None where it may differ from row to row.
+
+    A default that is computed (now(), nextval(…)) says nothing about whether a row was edited.
+    """
+    if default is None:
+        return "NULL"
+    end, casts, moment = 0, 0, False
+    while end < len(default):
+        token = _TOKENS.match(default, end)
+        if token is None:
+            return None
+        end = token.end()
+        casts += token["cast"] is not None
+        moment |= (token["text"] or "").strip().lower().startswith(_MOMENTS)
+    # 'now'::text::date is read anew for each row; with one cast, it was read when the column was made.
+    return None if moment and casts > 1 else default
+
+
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 

@@ -1,7 +1,6 @@
 """What the engine reads of the live schema before a move; offline, what the change file froze."""
 
 import logging
-import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.types import TypeEngine
 
-from app.seeding.defaults import ServerDefault
+from app.seeding.defaults import ServerDefault, constant_default
 from app.seeding.dialects import Found, SeedDialect
 from app.seeding.errors import SetupError
 from app.seeding.identity import canonical_json
@@ -22,18 +21,13 @@ from app.seeding.uniques import Unique
 
 log = logging.getLogger(__name__)
 
-# A default that is computed (now(), nextval(...)) says nothing about whether a row was edited.
-_LITERAL_DEFAULT = re.compile(
-    r"(-?\d+(\.\d+)?|'(?:[^']|'')*'|true|false|null)(::[\w \[\]\"().]+)?", re.IGNORECASE
-)
-
 
 @dataclass(frozen=True)
 class Live:
     """The live schema as a move needs it.
 
     `columns` are a table's columns with their types (no entry: as frozen), `unseeded` those that no seed
-    sets, with their literal defaults as SQL, `references` the foreign keys that point at each table,
+    sets, with their constant defaults as SQL, `references` the foreign keys that point at each table,
     `uniques` its unique constraints.
     """
 
@@ -63,12 +57,12 @@ def lock_and_read(connection: Connection, dialect: SeedDialect, tables: Sequence
     homes = _find(connection, dialect, tables)
     _say_homes(homes)
     references = _lock_pointing(connection, dialect, names)
-    return _read(connection, tables, homes, references, dialect.uniques(connection, names))
+    return _read(connection, dialect, tables, homes, references, dialect.uniques(connection, names))
 
 
 def read_live(connection: Connection, dialect: SeedDialect, tables: Sequence[FrozenTable]) -> Live:
     """The live schema as it is now, without locks and without foreign keys, for a look at rows."""
-    return _read(connection, tables, _find(connection, dialect, tables), {}, {})
+    return _read(connection, dialect, tables, _find(connection, dialect, tables), {}, {})
 
 
 def _lock_pointing(
@@ -126,6 +120,7 @@ def _say_homes(found: Mapping[str, Found]) -> None:
 
 def _read(
     connection: Connection,
+    dialect: SeedDialect,
     tables: Sequence[FrozenTable],
     homes: Mapping[str, Found],
     references: dict[str, list[Reference]],
@@ -150,19 +145,14 @@ def _read(
             }
             seeded = {table.id, *table.columns, *table.volatile}
             unseeded[table.name] = {
-                column["name"]: column["default"] or "NULL"
+                column["name"]: default
                 for column in live
                 if column["name"] not in seeded
                 and not column.get("computed")
                 and not column.get("identity")
-                and literal_default(column["default"]) is not None
+                and (default := constant_default(dialect.default(column["default"]))) is not None
             }
     return Live(columns, unseeded, references, uniques)
-
-
-def literal_default(default: str | None) -> str | None:
-    """A column's default as SQL (NULL where it has none), or None where it is computed."""
-    return default or "NULL" if _LITERAL_DEFAULT.fullmatch(default or "NULL") else None
 
 
 def _is_generated(column: Any) -> bool:

@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
 
+from app.seeding.defaults import constant_default
 from app.seeding.dialects import SeedDialect
 from app.seeding.guards import stop_at, stop_if_any
-from app.seeding.live import literal_default
 from app.seeding.program import Plan
 from app.seeding.stage import StagedTable
 
@@ -59,7 +59,7 @@ def _later(
     for column in () if model is None else model.columns:
         if column.name in _frozen(table) or column.computed is not None or column.identity is not None:
             continue
-        default = literal_default(_default(context, plan, column))
+        default = constant_default(plan.dialect.default(_default(context, plan, column)))
         if default is not None:
             yield column, default
 

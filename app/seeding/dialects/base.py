@@ -199,14 +199,18 @@ class SeedDialect(ABC):
     def letters(self, value: Any) -> ColumnElement[Any]:
         """A text for comparing it letter by letter."""
 
+    def default(self, told: str | None) -> str | None:
+        """A column's default, told by the catalog or a model, as an expression; None where it has none."""
+        return told
+
     def holds(self, column: ColumnElement[Any], default: str) -> ColumnElement[bool]:
-        """Whether a column that no seed sets holds its literal default, which is given as SQL."""
+        """Whether a column that no seed sets holds its constant default, which is given as SQL."""
         if default.upper() == "NULL":
             return column.is_(None)
         return self.same(self.letters(column), self.given(column, default))
 
     def given(self, column: ColumnElement[Any], default: str) -> ColumnElement[Any]:
-        """A literal default, given as SQL, as a value for its column."""
+        """A constant default, given as SQL, as a value for its column."""
         return sa.literal_column(f"({default})")
 
     def same(self, one: ColumnElement[Any], other: Any) -> ColumnElement[bool]:

@@ -21,6 +21,10 @@ from app.seeding.uniques import Unique
 
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 
+_NAME = re.compile(r'"(?P<quoted>(?:[^"]|"")*)"|(?P<word>[^\W\d]\w*)')
+_VALUES = {"null", "true", "false", "current_date", "current_time", "current_timestamp"}
+"""The words that are values, and no names."""
+
 
 class SQLiteDialect(SeedDialect):
     """SQLite 3.35 or newer.
@@ -171,6 +175,13 @@ class SQLiteDialect(SeedDialect):
 
     def letters(self, value: Any) -> ColumnElement[Any]:
         return sa.collate(sa.type_coerce(value, sa.Text()), "BINARY")
+
+    def default(self, told: str | None) -> str | None:
+        """Where a name stands for a default, it is a text: a query would look for a column."""
+        name = _NAME.fullmatch(told or "")
+        if name is None or (name["word"] or "").lower() in _VALUES:
+            return told
+        return self.literal(name["word"] or name["quoted"].replace('""', '"'))
 
     @contextmanager
     def readable(self, connection: Connection) -> Iterator[None]:
