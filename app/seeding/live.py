@@ -3,7 +3,7 @@
 import logging
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,15 +26,21 @@ log = logging.getLogger(__name__)
 class Live:
     """The live schema as a move needs it.
 
-    `columns` are a table's columns with their types (no entry: as frozen), `unseeded` those that no seed
-    sets, with their constant defaults as SQL, `references` the foreign keys that point at each table,
-    `uniques` its unique constraints.
+    `columns` are a table's columns with their types (no entry: as frozen), but for those `generated`, which
+    the database alone writes, `unseeded` those that no seed sets, with their constant defaults as SQL,
+    `references` the foreign keys that point at each table, `uniques` its unique constraints.
     """
 
     columns: Mapping[str, Mapping[str, TypeEngine[Any]]]
     unseeded: Mapping[str, Mapping[str, str]]
     references: dict[str, list[Reference]]
     uniques: Mapping[str, Sequence[Unique]]
+    generated: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> dict[str, set[str]]:
+        """The names of all columns of each table."""
+        return {table: {*found, *self.generated.get(table, ())} for table, found in self.columns.items()}
 
 
 def frozen_schema(dialect: SeedDialect, tables: Sequence[FrozenTable]) -> Live:
@@ -129,6 +135,7 @@ def _read(
     inspector = sa.inspect(connection)
     columns: dict[str, dict[str, TypeEngine[Any]]] = {}
     unseeded: dict[str, dict[str, str]] = {}
+    generated: dict[str, frozenset[str]] = {}
     for schema in dict.fromkeys(there.schema for there in homes.values()):
         names = [name for name, there in homes.items() if there.schema == schema]
         with warnings.catch_warnings():
@@ -140,8 +147,11 @@ def _read(
             if live is None:
                 continue
             # What the database alone writes is no column to a seed, whoever made it so.
+            generated[table.name] = frozenset(column["name"] for column in live if _is_generated(column))
             columns[table.name] = {
-                column["name"]: column["type"] for column in live if not _is_generated(column)
+                column["name"]: column["type"]
+                for column in live
+                if column["name"] not in generated[table.name]
             }
             seeded = {table.id, *table.columns, *table.volatile}
             unseeded[table.name] = {
@@ -152,7 +162,7 @@ def _read(
                 and not column.get("identity")
                 and (default := constant_default(dialect.default(column["default"]))) is not None
             }
-    return Live(columns, unseeded, references, uniques)
+    return Live(columns, unseeded, references, uniques, generated)
 
 
 def _is_generated(column: Any) -> bool:

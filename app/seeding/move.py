@@ -99,7 +99,7 @@ class _Runner:
         frozen = move.tables
         live = self._open(frozen)
         span = (move.source, move.target)
-        refuse_columns_to_come(move.rail, span, frozen, live.columns, self.context.get_current_heads)
+        refuse_columns_to_come(move.rail, span, frozen, live.names, self.context.get_current_heads)
         staged = [staged_table(table, live.columns.get(table.name)) for table in frozen]
         with _refusals():
             self._load(staged)
