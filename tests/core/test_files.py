@@ -64,7 +64,7 @@ def test_a_line_is_read_without_its_end(file: Path, end: str) -> None:
     assert read_secret(file).get_secret_value() == f" {SECRET} "
 
 
-@pytest.mark.parametrize("mode", [0o640, 0o620, 0o610, 0o604, 0o602, 0o601, 0o644, 0o066])
+@pytest.mark.parametrize("mode", [0o640, 0o620, 0o610, 0o604, 0o602, 0o601, 0o644, 0o466])
 def test_a_file_that_is_open_to_group_or_others_is_refused(file: Path, mode: int) -> None:
     private(file, SECRET.encode()).chmod(mode)
     assert f"(mode {mode:04o}): chmod 600 {file}" in refusal_to_read(file)
