@@ -251,6 +251,36 @@ def test_a_seed_revision_that_changes_more_than_seeds_is_refused(workshop: Works
     assert "put it into a schema revision of its own" in sentence
 
 
+@pytest.mark.parametrize("direction", ["upgrade", "downgrade"])
+def test_a_seed_revision_that_does_not_move_its_rows_is_refused(workshop: Workshop, direction: str) -> None:
+    workshop.edit("seed_0001", f"op.{direction}_seeds(revision)", "pass")
+    sentence = refused(workshop)
+    assert f"the {direction}() of seed revision 'seed_0001' does not call op.{direction}_seeds" in sentence
+    assert sentence.endswith("restore the file as it was committed")
+
+
+@pytest.mark.parametrize("left", ["other_id", "branch"])
+def test_a_seed_revision_that_moves_no_rows_when_it_runs_is_refused_then(opened: Workshop, left: str) -> None:
+    opened.run("downgrade", "seed_base")
+    call = (
+        "op.upgrade_seeds('seed_0002')"
+        if left == "other_id"
+        else "if not revision: op.upgrade_seeds(revision)"
+    )
+    opened.edit("seed_0001", "op.upgrade_seeds(revision)", call)
+    content = opened.database.content(ledger=True, volatile=True)
+    for options in ({}, {"sql": True}):
+        with pytest.raises(RailError, match=r"the upgrade\(\) of seed revision 'seed_0001' does not call"):
+            opened.run("upgrade", "seed_base:head" if options else "head", **options)
+    assert opened.database.content(ledger=True, volatile=True) == content
+
+
+@pytest.mark.parametrize("name", ["../versions/seed_0001_first.py", "/etc/hostname", "", "a\0b", "a\nb"])
+def test_a_pin_that_is_no_name_in_the_folder_is_refused(workshop: Workshop, name: str) -> None:
+    workshop.edit("seed_0001", "'seed_0001.jsonl'", repr(name))
+    assert "seed revision seed_0001 does not pin a change file" in refused(workshop)
+
+
 # -- two heads --------------------------------------------------------------------------------------
 
 
@@ -621,9 +651,34 @@ def circle(workshop: Workshop) -> str:
     return r"the revisions in .*versions make no history: .*0002, 0003"
 
 
+def end_process(workshop: Workshop) -> str:
+    workshop.edit("0001", "import sqlalchemy as sa", "raise SystemExit(3)")
+    return r"0001_by_hand\.py: the revision cannot be read: SystemExit: 3"
+
+
+def name_by_tuple(workshop: Workshop) -> str:
+    workshop.edit("seed_0001", "revision = 'seed_0001'", "revision = ('seed_0001', 'more')")
+    return r"seed_0001_first\.py: the revision cannot be read: revision = \('seed_0001', 'more'\) is no name"
+
+
+def name_reserved(workshop: Workshop) -> str:
+    workshop.schema("heads", "0001")
+    return r"heads_by_hand\.py: the revision cannot be read: revision = 'heads' is no name"
+
+
+def follow_number(workshop: Workshop) -> str:
+    workshop.edit("seed_base", "down_revision = '0001'", "down_revision = 1")
+    return r"seed_base_by_hand\.py: the revision cannot be read: down_revision = 1 is no name"
+
+
+def depend_on_number(workshop: Workshop) -> str:
+    workshop.edit("seed_base", "depends_on = None", "depends_on = [1]")
+    return r"seed_base_by_hand\.py: the revision cannot be read: depends_on = \[1\] is no name"
+
+
 BROKEN = [
     break_syntax, break_import, break_id, break_all, break_run, lose_schema, lose_base, lose_dependency,
-    repeat, repeat_seed, circle,
+    repeat, repeat_seed, circle, end_process, name_by_tuple, name_reserved, follow_number, depend_on_number,
 ]  # fmt: skip
 
 
@@ -634,6 +689,19 @@ def test_a_broken_history_is_told_by_every_command_with_the_file(
     expected = break_it(workshop)
     sentence = refused(workshop, SeedError)
     assert re.match(expected, sentence), sentence
+
+
+@pytest.mark.parametrize(
+    ("revision", "call"), [("0002", "pass"), ("seed_0002", "op.upgrade_seeds(revision)")]
+)
+def test_a_revision_without_upgrade_is_told_by_its_file(workshop: Workshop, revision: str, call: str) -> None:
+    workshop.schema("0002", "0001")
+    workshop.run("upgrade", "heads")
+    workshop.ship("more")
+    workshop.run("downgrade", "0001")
+    workshop.edit(revision, f"def upgrade() -> None:\n    {call}", "")
+    with pytest.raises(SeedError, match=f"{revision}_.*upgrade\\(\\)"):
+        workshop.run("upgrade", "heads")
 
 
 def test_a_database_of_another_branch_of_the_code_is_told_by_its_revision(opened: Workshop) -> None:

@@ -58,13 +58,13 @@ class History:
     def revisions(self) -> tuple[Script, ...]:
         """Every revision, parents first; HistoryError where files are missing, broken or there twice."""
         found: tuple[Script, ...] = ()
-        failure: Exception | None = None
+        failure: BaseException | None = None
         with warnings.catch_warnings():
             # Alembic warns of what is refused here, and then fails with a KeyError.
             warnings.filterwarnings("ignore", message=_ALEMBIC_WARNS, category=UserWarning)
             try:
                 found = tuple(self.scripts.walk_revisions())
-            except Exception as error:  # a revision file is a program: it may fail in any way
+            except (Exception, SystemExit) as error:  # a revision file is a program: it may fail in any way
                 failure = error
             if failure or len(revision_files(self.scripts)) != len(found):
                 from app.seeding.unreadable import what_is_wrong

@@ -45,7 +45,7 @@ _CALLS = {name for name in dir(Operations) if not name.startswith("_")} | _SEED_
 
 def _check_kind(script: Script) -> None:
     """A seed revision pins its change file, and does nothing but move seeds."""
-    found = _operations(script)
+    found = _operations(script, "upgrade") | _operations(script, "downgrade")
     if not is_seed(script):
         if found & _SEED_CALLS:
             raise RailError(
@@ -58,13 +58,25 @@ def _check_kind(script: Script) -> None:
             " seeds would take that back too; nothing was written\n"
             '  put it into a schema revision of its own: alembic revision -m "…"'
         )
+    for direction in ("upgrade", "downgrade"):
+        if is_seed(script) and f"{direction}_seeds" not in _operations(script, direction):
+            raise without_move(script, direction)
 
 
-def _operations(script: Script) -> set[str]:
-    """The names of Alembic's operations that a revision's functions spell out."""
-    functions = (getattr(script.module, name, None) for name in ("upgrade", "downgrade"))
-    codes = [function.__code__ for function in functions if isinstance(function, FunctionType)]
-    return {name for code in codes for name in _names(code)} & _CALLS
+def without_move(script: Script, direction: str) -> RailError:
+    """What is said of a seed revision that leaves its rows as they are, where the version goes on."""
+    return RailError(
+        f"{file_name(script)}: the {direction}() of seed revision {script.revision!r} does not call"
+        f" op.{direction}_seeds(revision): its rows would stay as they are; nothing was written\n"
+        "  restore the file as it was committed"
+    )
+
+
+def _operations(script: Script, direction: str) -> set[str]:
+    """The names of Alembic's operations that a revision's function spells out."""
+    function = getattr(script.module, direction, None)
+    code = function.__code__ if isinstance(function, FunctionType) else None
+    return {*_names(code)} & _CALLS if code else set()
 
 
 def _names(code: CodeType) -> Iterator[str]:

@@ -14,6 +14,7 @@ from app.seeding.errors import ChangeFileError, RailError
 from app.seeding.history import SEED_BASE, History, branched, downs, file_name, is_seed, on_rail
 from app.seeding.lines import Lone, lone_or_net
 from app.seeding.placement import check_placement
+from app.seeding.quoting import harmless, shown
 from app.seeding.tables import FrozenTable
 
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".partial")
@@ -93,10 +94,12 @@ class Rail:
 
     def _file(self, script: Script) -> ChangeFile:
         name, digest = getattr(script.module, "seed_changes", None), script.module.seed_sha256
-        if not isinstance(name, str) or not isinstance(digest, str):
+        # A name in the folder of the change files, and no way to anywhere else.
+        named = isinstance(name, str) and name == Path(name).name and name and harmless(name)
+        if not isinstance(name, str) or not named or not isinstance(digest, str):
             raise RailError(
                 f"seed revision {script.revision} does not pin a change file:"
-                f" {script.path} must set seed_changes and seed_sha256"
+                f" {shown(script.path)} must set seed_changes and seed_sha256; restore it as it was committed"
             )
         return ChangeFile(self.directory / name, script.revision, digest)
 

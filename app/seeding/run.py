@@ -23,11 +23,13 @@ from app.seeding.heads import refuse_merge, with_way_out
 from app.seeding.history import SEED_BASE, is_seed
 from app.seeding.ledger import TABLE_NAMES, kept_rows, metadata, seed_ledger, seed_state
 from app.seeding.options import RunOptions
+from app.seeding.placement import without_move
 from app.seeding.quoting import shown
 from app.seeding.rail import ORPHAN, RESTORE_OR_DELETE, Rail
 from app.seeding.session import refuse_row_security
 from app.seeding.sets import SeedCatalog
 from app.seeding.tables import in_foreign_key_order
+from app.seeding.unreadable import without_function
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +72,7 @@ class SeedRun:
             self._check_sets(options.sets - {"all"})
         self.rail = Rail(context.script)
         self.journey: _Journey | None = None
+        self._stepped: tuple[str, bool] | None = None
 
     @property
     def lock_timeout(self) -> float | None:
@@ -111,6 +114,7 @@ class SeedRun:
         journey = self.journey
         if journey is None:
             raise SetupError(f"seed revision {revision} runs outside of an Alembic command")
+        self._stepped = revision, upgrade
         if revision == journey.mover:
             with named_failures(self.lock_timeout):
                 self._move(self._recorded(journey.source, journey.target), journey.target, upgrade=upgrade)
@@ -130,13 +134,24 @@ class SeedRun:
                 steps = list(command(heads, context))
             except CommandError as error:
                 raise with_way_out(self.rail, error) from error.__cause__
+            except AttributeError as error:
+                raise without_function(error) from None
             self.journey = _journey(steps, self.rail)
-            yield from steps
+            for one in steps:
+                yield one
+                self._refuse_still(one)
             if command.__name__ == "upgrade" and self.journey is None and not context.as_sql:
                 with named_failures(self.lock_timeout):
                     self._catch_up()
 
         return planned
+
+    def _refuse_still(self, step: Any) -> None:
+        """A seed revision that was run calls its operation with its own id, or its rows are not moved."""
+        if not isinstance(step, RevisionStep) or not is_seed(step.revision):
+            return
+        if self._stepped != (step.revision.revision, step.is_upgrade):
+            raise without_move(step.revision, "upgrade" if step.is_upgrade else "downgrade")
 
     def _catch_up(self) -> None:
         """Apply what Alembic believes to be applied: after a stamp or a crash, or sets left out so far."""

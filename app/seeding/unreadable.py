@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
@@ -11,17 +12,16 @@ from app.seeding.history import branched, downs, file_name, folders, on_rail, re
 from app.seeding.quoting import one_line, shown
 
 
-def what_is_wrong(scripts: ScriptDirectory, failure: Exception | None) -> SeedError | None:
+def what_is_wrong(scripts: ScriptDirectory, failure: BaseException | None) -> SeedError | None:
     """The first fault of a script directory's files; `failure` is what Alembic made of it, if it failed."""
     found: list[Script] = []
     for file in revision_files(scripts):
         try:
             script = Script._from_path(scripts, file)
-        except Exception as error:  # a revision file is a program: it may fail in any way
-            return HistoryError(
-                f"{shown(file.name)}: the revision cannot be read: {_reason(error)}; nothing was written\n"
-                "  restore it as it was committed, or correct it"
-            )
+        except (Exception, SystemExit) as error:  # a revision file is a program: it may fail in any way
+            return _unreadable(file.name, _reason(error))
+        if script is not None and (reason := _ill_named(script)):
+            return _unreadable(file.name, reason)
         if script is not None:
             found.append(script)
     fault = _repeated(found) or _missing(found)
@@ -32,6 +32,36 @@ def what_is_wrong(scripts: ScriptDirectory, failure: Exception | None) -> SeedEr
             "  correct their down_revision, depends_on or branch_labels"
         )
     return fault
+
+
+def without_function(error: AttributeError) -> Exception:
+    """The error, in words where it is that Alembic found no upgrade() or downgrade() in a revision."""
+    if error.name in ("upgrade", "downgrade") and isinstance(error.obj, ModuleType):
+        return _unreadable(Path(error.obj.__file__ or "").name, f"it has no {error.name}()")
+    return error
+
+
+def _unreadable(name: str, reason: str) -> HistoryError:
+    return HistoryError(
+        f"{shown(name)}: the revision cannot be read: {reason}; nothing was written\n"
+        "  restore it as it was committed, or correct it"
+    )
+
+
+_RESERVED = ("", "base", "head", "heads")
+"""What Alembic's commands mean something else by."""
+
+
+def _ill_named(script: Script) -> str | None:
+    """What is wrong with the names in a file, each of which Alembic takes as it is."""
+    if not isinstance(script.revision, str) or script.revision in _RESERVED:
+        return f"revision = {script.revision!r} is no name for one"
+    for name in ("down_revision", "depends_on"):
+        value = getattr(script.module, name, None)
+        several = isinstance(value, (tuple, list, set)) and all(isinstance(one, str) for one in value)
+        if not (several or value is None or isinstance(value, str)):
+            return f"{name} = {value!r} is no name of a revision, and no tuple of such"
+    return None
 
 
 def _repeated(scripts: Sequence[Script]) -> SeedError | None:
@@ -67,7 +97,7 @@ def _missing(scripts: Sequence[Script]) -> HistoryError | None:
     return None
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"line {error.lineno}: {one_line(error.msg)}"
     if isinstance(error, CommandError):
