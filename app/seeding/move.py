@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.schema import DropTable
 
@@ -32,7 +31,7 @@ from app.seeding.progress import Progress
 from app.seeding.quoting import one_line, said
 from app.seeding.rail import Rail
 from app.seeding.rownames import RowNames
-from app.seeding.session import pin, refuse_row_security, settle_names
+from app.seeding.session import online, pin, refuse_row_security, settle_names
 from app.seeding.stage import Loader, StagedTable, load_changes, staged_table
 from app.seeding.tables import FrozenTable, Reference, in_foreign_key_order
 from app.seeding.unknown import Models, guard_columns, guard_later_columns
@@ -83,12 +82,12 @@ class Move:
 
 
 class _Runner:
-    """One run of a move; the only place that tells online from offline."""
+    """One run of a move; `connection` is None where a script is written."""
 
     def __init__(self, move: Move, context: MigrationContext, progress: Progress) -> None:
         self.move, self.context, self.progress = move, context, progress
         self.dialect: SeedDialect = dialect_named(context.dialect.name)
-        self.connection: Connection | None = None if context.as_sql else context.connection
+        self.connection = online(context)
         self.tally: Counter[tuple[str, str]] = Counter()
         self.created: list[sa.Table] = []
 

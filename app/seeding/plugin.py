@@ -16,7 +16,7 @@ from app.seeding.failures import named_failures
 from app.seeding.ledger import TABLE_NAMES
 from app.seeding.options import RunOptions
 from app.seeding.run import LOCK_TIMEOUT, SeedRun
-from app.seeding.session import open_script, pin, settle_names
+from app.seeding.session import online, open_script, pin, settle_names
 from app.seeding.sets import SeedCatalog
 
 NAME = "app.seeding"
@@ -66,9 +66,10 @@ def lock(context: MigrationContext, seconds: float) -> None:
     with named_failures(seconds):
         pin(context)
         dialect = dialect_named(context.dialect.name)
-        if context.connection is not None and not context.as_sql:
-            dialect.lock(context.connection, seconds)
-        if context.as_sql:
+        connection = online(context)
+        if connection is not None:
+            dialect.lock(connection, seconds)
+        else:
             for statement in dialect.lock_script():
                 context.execute(statement)
         settle_names(context)

@@ -26,7 +26,7 @@ from app.seeding.options import RunOptions
 from app.seeding.placement import without_move
 from app.seeding.quoting import shown
 from app.seeding.rail import ORPHAN, RESTORE_OR_DELETE, Rail
-from app.seeding.session import refuse_row_security
+from app.seeding.session import online, refuse_row_security
 from app.seeding.sets import SeedCatalog
 from app.seeding.tables import in_foreign_key_order
 from app.seeding.unreadable import without_function
@@ -189,13 +189,14 @@ class SeedRun:
     def _recorded(self, source: str, target: str) -> dict[str, "_SetState"]:
         """The seed state of every seed set: as recorded, or as assumed for a script."""
         names = self._sets(source, target)
-        if self.context.as_sql or self.context.connection is None:
+        connection = online(self.context)
+        if connection is None:
             # A script goes to a database of this run's environment: down, only sets that it allows are there.
             up = self.rail.position(source) < self.rail.position(target)
             return {name: _SetState(source) for name in names if up or self._allows(name)}
         refuse_row_security(self.context, [(None, name) for name in TABLE_NAMES])
         recorded = {name: _SetState(SEED_BASE) for name in names}
-        for row in self.context.connection.execute(sa.select(seed_state)):
+        for row in connection.execute(sa.select(seed_state)):
             recorded[row.seed_set] = _SetState(row.revision, row.status == _LEFT_OUT)
             if row.sha256 != self.rail.sha256_of(row.revision):
                 raise StateError(
@@ -242,11 +243,12 @@ class SeedRun:
         There such a row is as its seed state has it. A move past both that revision and one that changed or
         brought the row would know nothing of it.
         """
+        connection = online(self.context)
         below, above = self.rail.position(target), self.rail.position(source)
-        if below >= above or self.context.as_sql or self.context.connection is None:
+        if below >= above or connection is None:
             return []
         kept = kept_rows(below).with_only_columns(seed_ledger.c.position).distinct()
-        positions = {position - 1 for position in self.context.connection.scalars(kept)}
+        positions = {position - 1 for position in connection.scalars(kept)}
         stops = [
             self.rail.revisions[one - 1].revision for one in sorted(positions, reverse=True) if one < above
         ]

@@ -7,12 +7,18 @@ session lets them see. So each transaction begins with settings of its own, whic
 from collections.abc import Iterable
 
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from app.seeding.dialects import QualifiedName, dialect_named
 from app.seeding.errors import RowSecurity, SetupError
 from app.seeding.ledger import TABLE_NAMES, seed_state
 from app.seeding.quoting import shown
+
+
+def online(context: MigrationContext) -> Connection | None:
+    """The connection of a run; None where a script is written, which has none."""
+    return None if context.as_sql else context.connection
 
 
 def open_script(context: MigrationContext) -> None:
@@ -29,12 +35,10 @@ def pin(context: MigrationContext) -> None:
     it liked, or have begun another transaction.
     """
     dialect = dialect_named(context.dialect.name)
-    if context.as_sql:
+    connection = online(context)
+    if connection is None:
         for statement in dialect.session:
             context.impl.static_output(f"{statement};")
-        return
-    connection = context.connection
-    if connection is None:
         return
     translated = connection.get_execution_options().get("schema_translate_map") or {}
     # Seed tables have no schema, so that this entry alone is theirs.
@@ -69,9 +73,10 @@ def settle_names(context: MigrationContext) -> None:
     dialect = dialect_named(context.dialect.name)
     for statement in dialect.home([seed_state.name, *version]):
         context.execute(statement)
-    if context.as_sql or context.connection is None:
+    connection = online(context)
+    if connection is None:
         return
-    found = dialect.find(context.connection, sorted({*TABLE_NAMES, context.version_table}))
+    found = dialect.find(connection, sorted({*TABLE_NAMES, context.version_table}))
     for name in sorted(found):
         if found[name].hidden:
             raise SetupError(
@@ -85,9 +90,10 @@ def refuse_row_security(context: MigrationContext, tables: Iterable[QualifiedNam
 
     A script cannot look; there the server refuses, because the session is told to have no row security.
     """
-    if context.as_sql or context.connection is None:
+    connection = online(context)
+    if connection is None:
         return
     dialect = dialect_named(context.dialect.name)
-    secured = dialect.secured(context.connection, sorted(tables, key=str))
+    secured = dialect.secured(connection, sorted(tables, key=str))
     if secured:
         raise RowSecurity(secured)

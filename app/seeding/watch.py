@@ -11,6 +11,7 @@ from app.seeding.guards import stop_at, stop_if_any
 from app.seeding.ledger import TABLE_NAMES
 from app.seeding.loads import rows_missed
 from app.seeding.quoting import shown
+from app.seeding.session import online
 
 
 def refuse_interference(context: MigrationContext) -> None:
@@ -18,10 +19,11 @@ def refuse_interference(context: MigrationContext) -> None:
     version = context.version_table_schema, context.version_table
     own = [*((None, name) for name in sorted(TABLE_NAMES)), version]
     found = dialect_named(context.dialect.name).interfered(own, before=True)
-    if context.as_sql or context.connection is None:
+    connection = online(context)
+    if connection is None:
         stop_at(context, "triggers or rules on the tables that say what was applied", found)
         return
-    names = list(context.connection.scalars(found))
+    names = list(connection.scalars(found))
     if names:
         raise SeedError(
             f"a trigger or rule acts on {', '.join(map(shown, names))}, where a run writes down what it did;"
@@ -31,15 +33,17 @@ def refuse_interference(context: MigrationContext) -> None:
 
 def is_watched(context: MigrationContext, tables: Sequence[str]) -> bool:
     """Whether triggers or rules may act on what is written to tables; a script cannot know."""
-    if context.as_sql or context.connection is None:
+    connection = online(context)
+    if connection is None:
         return True
     query = dialect_named(context.dialect.name).interfered([(None, name) for name in tables])
-    return context.connection.execute(query).first() is not None
+    return connection.execute(query).first() is not None
 
 
 def refuse_missed(context: MigrationContext, table: str, verb: str, count: Any) -> None:
     """SeedError, or a guard of a script, where a count of rows that a write has left out is not 0."""
-    if context.as_sql or context.connection is None:
+    connection = online(context)
+    if connection is None:
         stop_if_any(context, f"rows of {table} that this {verb} left out, or that are not as it asks", count)
-    elif context.connection.scalar(count):
+    elif connection.scalar(count):
         raise rows_missed(table, verb)
