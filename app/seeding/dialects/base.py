@@ -171,6 +171,9 @@ class SeedDialect(ABC):
     no_rows: str
     """The end of a query that makes a table without rows."""
 
+    on_commit = ""
+    """What makes a temporary table end with its transaction, where that is said of each."""
+
     def create(self, stage: sa.Table) -> sa.Executable:
         """Make a temporary table; one for staging of the live columns' own types.
 
@@ -180,12 +183,10 @@ class SeedDialect(ABC):
         if OF not in stage.info:
             return sa.schema.CreateTable(stage)
         columns = ", ".join(f"{_source(column)} AS {identifier(column.name)}" for column in stage.columns)
-        on_commit = stage.dialect_kwargs[f"{self.name}_on_commit"] if self.name == "postgresql" else None
-        ends = f" ON COMMIT {on_commit}" if on_commit else ""
         # Names are those of the tables; nothing of a row is in it.
         query = f"SELECT {columns} FROM {identifier(stage.info[OF])} {self.no_rows}"  # noqa: S608
         return sa.text(
-            f"CREATE TEMPORARY TABLE {identifier(stage.name)}{ends} AS {query}".replace(":", "\\:")
+            f"CREATE TEMPORARY TABLE {identifier(stage.name)}{self.on_commit} AS {query}".replace(":", "\\:")
         )
 
     def equal(self, type_: ColumnType, one: ColumnElement[Any], other: Any) -> ColumnElement[bool]:

@@ -46,6 +46,7 @@ class PostgreSQLDialect(SeedDialect):
 
     name = "postgresql"
     no_rows = "WITH NO DATA"
+    on_commit = " ON COMMIT DROP"
     preamble = (
         "Run this with `psql -v ON_ERROR_STOP=1 -f script.sql`: a failed check ends the transaction,"
         " and nothing of it is kept.",
