@@ -138,6 +138,7 @@ class _Comparison:
         self.connection, self.rail, self.revision = connection, rail, revision
         self.dialect = dialect_named(connection.dialect.name)
         tables = rail.tables_at(revision).values()
+        self.names = RowNames(rail, (revision,), tables)
         self.frozen = in_foreign_key_order(table for table in tables if table.set in sets)
 
     def run(self, progress: Progress) -> list[Difference]:
@@ -190,6 +191,5 @@ class _Comparison:
         for kind, count in list(self.connection.execute(counts)):
             first = sa.select(rows.c.seed_id).where(rows.c.kind == kind).order_by(rows.c.seed_id)
             ids = [str(id_) for id_ in self.connection.scalars(first.limit(NAMED))]
-            names = RowNames(self.rail, (self.revision,), self.rail.tables_at(self.revision).values())
-            names.learn((table.name, id_) for id_ in ids)
-            yield Difference(kind, table.name, count, tuple(names(table.name, id_) for id_ in ids))
+            self.names.learn((table.name, id_) for id_ in ids)
+            yield Difference(kind, table.name, count, tuple(self.names(table.name, id_) for id_ in ids))

@@ -175,7 +175,7 @@ def freeze(declared: SeedTable, seed_set: str) -> FrozenTable:
     columns = {
         column.name: _frozen_column(column, f"{table.name}.{column.name}")
         for column in table.columns
-        if column.name != identity and column.name not in declared.volatile and not _is_generated(column)
+        if column.name != identity and column.name not in declared.volatile and not is_generated(column)
     }
     _check_key(declared, columns)
     return FrozenTable(
@@ -191,7 +191,7 @@ def freeze(declared: SeedTable, seed_set: str) -> FrozenTable:
     )
 
 
-def _is_generated(column: sa.Column[Any]) -> bool:
+def is_generated(column: sa.Column[Any]) -> bool:
     """Whether the database alone writes a column."""
     return column.computed is not None or column.identity is not None
 

@@ -16,6 +16,7 @@ from app.seeding.dialects import SeedDialect
 from app.seeding.guards import stop_at, stop_if_any
 from app.seeding.program import Plan
 from app.seeding.stage import StagedTable
+from app.seeding.tables import is_generated
 
 Models = Mapping[str, sa.Table]
 """The seed tables as today's models have them."""
@@ -57,7 +58,7 @@ def _later(
     """Columns of the model that the seeds did not freeze, with their defaults as SQL."""
     model = models.get(table.name)
     for column in () if model is None else model.columns:
-        if column.name in _frozen(table) or column.computed is not None or column.identity is not None:
+        if column.name in _frozen(table) or is_generated(column):
             continue
         default = constant_default(plan.dialect.default(_default(context, plan, column)))
         if default is not None:
