@@ -1,5 +1,8 @@
 """The real commands say where seeded rows differ from the seed: `seed`, and `alembic check`."""
 
+import subprocess
+import sys
+
 from tests.support.project import HEAD, Project
 
 SEED = "app.scripts.db.seed"
@@ -43,3 +46,34 @@ def test_nothing_is_said_of_rows_as_they_were_seeded(sqlite_project: Project) ->
         outcome = sqlite_project.run(*command)
         assert outcome.code == 0
         assert "app.seeding.drift" not in outcome.text
+
+
+INTERRUPTED = """
+from app.seeding import drift
+
+def interrupted(*_, **__):
+    raise KeyboardInterrupt
+
+drift.differences = interrupted
+from app.scripts.db.seed import app
+from app.scripts.exits import run
+run(app)
+"""
+
+
+def test_an_interrupt_of_the_comparison_does_not_say_that_nothing_was_written(
+    sqlite_project: Project,
+) -> None:
+    sqlite_project.start_at("seed_0001")
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED],
+        cwd=sqlite_project.root,
+        env=sqlite_project.env(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr.splitlines()[-1] == "interrupted; what was asked for is done"
+    assert HEAD in sqlite_project.heads()

@@ -1,9 +1,24 @@
 """What commands end with: one code for a fault, whichever command meets it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from app.core.config import get_settings
 from app.core.errors import ConfigurationError
 
 REFUSED, INTERRUPTED = 1, 130
+
+NOTHING_WRITTEN = "interrupted, nothing was written"
+"""What is said of an interrupt that says nothing of itself."""
+
+
+@contextmanager
+def after_commit() -> Iterator[None]:
+    """For what a command does when its work is committed: an interrupt from here on says so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("interrupted; what was asked for is done") from None
 
 
 def exit_code_of(error: BaseException) -> int:

@@ -16,7 +16,7 @@ from sqlalchemy import JSON, DefaultClause, inspect, text
 from app.core.config import ROOT, get_settings
 from app.core.engines import connected, new_engine
 from app.core.errors import AppError, SchemaBehind, shown_url
-from app.core.exits import INTERRUPTED, exit_code_of, wants_traceback
+from app.core.exits import INTERRUPTED, NOTHING_WRITTEN, after_commit, exit_code_of, wants_traceback
 from app.core.sqlite import file_of
 from app.core.streams import Output, finish, say, speak_utf8
 from app.core.types import UTCDateTime
@@ -43,9 +43,10 @@ def seed(*, quiet: bool = False, **options: str | None) -> tuple[str, ...]:
     config = alembic_config(options, quiet=quiet)
     before = () if quiet else applied_revisions()
     command.upgrade(config, "head")
-    if before:
-        _say_drift(config)
-    return applied_revisions()
+    with after_commit():
+        if before:
+            _say_drift(config)
+        return applied_revisions()
 
 
 def _say_drift(config: Config) -> None:
@@ -66,7 +67,8 @@ def rollback_seed(*, quiet: bool = False, **options: str | None) -> tuple[str, .
     config = alembic_config(options, quiet=quiet)
     if SEED_BASE in _rail(config).history.applied(applied_revisions()):
         command.downgrade(config, SEED_BASE)
-    return applied_revisions()
+    with after_commit():
+        return applied_revisions()
 
 
 def applied_revisions() -> tuple[str, ...]:
@@ -155,8 +157,8 @@ def reported(config: Config) -> Iterator[None]:
             raise
         say(f"ERROR: {error}")
         raise SystemExit(exit_code_of(error)) from None
-    except KeyboardInterrupt:
-        say("interrupted, nothing was written")
+    except KeyboardInterrupt as interrupt:
+        say(str(interrupt) or NOTHING_WRITTEN)
         raise SystemExit(INTERRUPTED) from None
 
 

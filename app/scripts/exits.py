@@ -9,7 +9,7 @@ import typer
 from alembic.util import CommandError
 
 from app.core.errors import AppError, OutputError
-from app.core.exits import INTERRUPTED, exit_code_of, wants_traceback
+from app.core.exits import INTERRUPTED, NOTHING_WRITTEN, exit_code_of, wants_traceback
 from app.core.streams import Closed, Output, finish, say, speak_utf8
 
 EXIT_CODES = (
@@ -57,8 +57,8 @@ def exit_codes() -> Iterator[None]:
             raise
         say(f"ERROR: {error}")
         raise SystemExit(exit_code_of(error)) from None
-    except (KeyboardInterrupt, typer.Abort):
-        say("interrupted, nothing was written")
+    except (KeyboardInterrupt, typer.Abort) as interrupt:
+        say(str(interrupt) or NOTHING_WRITTEN)
         raise SystemExit(INTERRUPTED) from None
 
 
