@@ -125,6 +125,24 @@ def test_a_result_that_cannot_be_written_is_an_output_error(
     assert errors == [f"ERROR: cannot write to standard output: {reason}"]
 
 
+@BUFFERING
+@pytest.mark.parametrize("redirect", [">/dev/full", ">&-"])
+@pytest.mark.parametrize(
+    "arguments", [("check",), ("revision", "-m", "more"), ("merge", "--splice", "0001", "0002")]
+)
+def test_what_alembic_says_by_the_way_changes_nothing(
+    sqlite_project: Project, unbuffered: str, redirect: str, arguments: tuple[str, ...]
+) -> None:
+    project = sqlite_project
+    project.start_at("seed_0003")
+    project.environment["PYTHONUNBUFFERED"] = unbuffered
+    files = len(project.versions())
+    done = through_shell(project, f'exec "$@" {redirect}', "alembic", *arguments)
+    assert done.code == 0, done.err
+    assert all(line.startswith("INFO ") for line in done.err.splitlines()), done.err
+    assert len(project.versions()) - files == {"check": 0, "revision": 3, "merge": 1}[arguments[0]]
+
+
 @pytest.mark.parametrize("redirect", ["2>/dev/full", "2>&-", ">&-", ">&- 2>&-"])
 def test_what_nobody_wants_to_hear_changes_no_exit_code(sqlite_project: Project, redirect: str) -> None:
     done = through_shell(sqlite_project, f'exec "$@" {redirect}', SEED)

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, TextIO, cast
@@ -18,7 +19,7 @@ from app.core.engines import connected, new_engine
 from app.core.errors import AppError, SchemaBehind, shown_url
 from app.core.exits import INTERRUPTED, NOTHING_WRITTEN, after_commit, exit_code_of, wants_traceback
 from app.core.sqlite import file_of
-from app.core.streams import Output, finish, say, speak_utf8
+from app.core.streams import Notices, Output, finish, say, speak_utf8
 from app.core.types import UTCDateTime
 from app.seeding import SEED_BASE, Rail, RunOptions, StateError
 from app.seeding.failures import named_failures
@@ -152,6 +153,9 @@ def reported(config: Config) -> Iterator[None]:
         with named_failures():
             yield
         finish()
+        # What Alembic says from now on (a file that it writes, a check that found nothing) is not caught here
+        # any more, and is no result: that is the file, and the exit code.
+        sys.stdout = config.stdout = cast("TextIO", Notices(sys.stdout))
     except (AppError, CommandError) as error:
         if getattr(config.cmd_opts, "raiseerr", False) or wants_traceback():
             raise

@@ -5,7 +5,7 @@ import io
 import os
 import sys
 from contextlib import suppress
-from typing import TextIO
+from typing import Any, TextIO
 
 from app.core.errors import OutputError
 from app.seeding.quoting import defused
@@ -67,6 +67,28 @@ class Output:
             sys.stdout.flush()
         except OSError as error:
             raise _broken(error) from None
+
+
+class Notices:
+    """Standard output for what is said by the way and is no result: what cannot be written is dropped."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write at once: what would wait for the end of the process would fail there."""
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):
+            _let_go(self._stream)
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def finish() -> None:
