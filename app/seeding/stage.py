@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Protocol
@@ -115,7 +116,7 @@ class StagedTable:
             for prefix in _PREFIXES[kind]
         ]
         return sa.Table(
-            f"seed_{kind}_{self.name}"[:63],
+            stage_name(kind, self.name),
             sa.MetaData(),
             sa.Column("seed_id", sa.Uuid(), info={OF: self.frozen.id}),
             sa.Column("live_id", sa.Uuid(), info={OF: self.frozen.id}),
@@ -127,6 +128,18 @@ class StagedTable:
             info={OF: self.name},
         )
 
+
+def stage_name(kind: str, table: str) -> str:
+    """The name of a staging table; of long ones, which PostgreSQL would cut, no two are the same."""
+    name = f"seed_{kind}_{table}"
+    if len(name.encode()) <= _LONGEST_NAME:
+        return name
+    digest = sha256(table.encode()).hexdigest()[:8]
+    return name.encode()[: _LONGEST_NAME - 9].decode(errors="ignore") + f"_{digest}"
+
+
+_LONGEST_NAME = 63
+"""Bytes of a name that PostgreSQL keeps."""
 
 UUID, INTEGER = ColumnType("uuid"), ColumnType("integer")
 
