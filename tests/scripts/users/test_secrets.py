@@ -69,17 +69,19 @@ def test_the_rows_in_a_debug_log_have_no_secret(
     assert GOOD not in caplog.text
 
 
-def test_an_unexpected_error_shows_a_traceback_without_secrets(sqlite_project: Project) -> None:
+@pytest.mark.parametrize("asked", [False, True], ids=["one sentence", "a traceback where asked for"])
+def test_an_unexpected_error_shows_no_secrets(sqlite_project: Project, asked: bool) -> None:
     sqlite_project.start_at("head")
     sqlite_project.database.execute(
         "CREATE TRIGGER broken BEFORE INSERT ON audit_events"
         " WHEN NEW.action <> 'service.created' BEGIN SELECT RAISE(ABORT, 'broken on purpose'); END"
     )
-    service = sqlite_project.run(PROVISION, "--service-name", "ingest-bot", "--format", "json")
-    admin = sqlite_project.run(ADMIN, "--email", EMAIL, APP_ADMIN_PASSWORD=GOOD)
+    settings = {"APP_TRACEBACK": "true"} if asked else {}
+    service = sqlite_project.run(PROVISION, "--service-name", "ingest-bot", "--format", "json", **settings)
+    admin = sqlite_project.run(ADMIN, "--email", EMAIL, APP_ADMIN_PASSWORD=GOOD, **settings)
     for outcome in (service, admin):
         assert (outcome.code, outcome.out) == (1, "")
-        assert "Traceback" in outcome.err
+        assert ("Traceback" in outcome.err) == asked
         assert "broken on purpose" in outcome.err
         for hidden in (TOKEN, re.escape(GOOD), r"\$argon2", "[0-9a-f]{64}"):
             assert not re.search(hidden, outcome.err)
