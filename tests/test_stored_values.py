@@ -178,9 +178,12 @@ def test_columns_of_any_type_are_compared_with_their_defaults(postgresql: Databa
         "json": ("'{}'", "'[]'"), "jsonb": ("NULL", "'1'"), "point": ("'(1,2)'", "'(1,3)'"),
         "numeric(6,2)": ("0", "0.01"), "char(4)": ("'ab'", "'abc'"), "int[]": ("'{1}'", "'{2}'"),
         "timestamptz(0)": ("'2020-01-01'", "'2020-01-02'"), "int4range": ("'[1,2)'", "'[1,3)'"),
+        "documents": ("'{}'", "'[1]'"), "numbers": ("'{1}'", "'{2}'"),
     }  # fmt: skip
     items = Items(postgresql, tmp_path / "items")
     items.ship({"name": "a"})
+    postgresql.execute("CREATE DOMAIN documents AS jsonb")
+    postgresql.execute("CREATE DOMAIN numbers AS int[]")
     for number, (type_, (default, _)) in enumerate(defaults.items()):
         postgresql.execute(f"ALTER TABLE items ADD c{number} {type_} DEFAULT {default}")
     items.downgrade()
@@ -195,3 +198,14 @@ def test_columns_of_any_type_are_compared_with_their_defaults(postgresql: Databa
     items.ship({"name": "b"}, policy="overwrite")
     items.downgrade("seed_0001")
     assert postgresql.rows("SELECT items::text FROM items") == edited
+
+
+def test_an_edit_comes_back_beside_a_column_that_refuses_null(postgresql: Database, tmp_path: Path) -> None:
+    items = Items(postgresql, tmp_path / "items", [sa.Column("size", sa.Integer)])
+    items.ship({"name": "a", "size": 1})
+    postgresql.execute("CREATE DOMAIN filled AS text CHECK (VALUE IS NOT NULL)")
+    postgresql.execute("ALTER TABLE items ADD room filled DEFAULT 'x'")
+    postgresql.execute("UPDATE items SET size = 5")
+    items.ship({"name": "a", "size": 2}, policy="overwrite")
+    items.downgrade("seed_0001")
+    assert items.values("size") == {"a": 5}

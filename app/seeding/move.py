@@ -21,6 +21,7 @@ from app.seeding.failures import UNUSABLE, failure_of
 from app.seeding.fresh import links_into_empty_tables, passes
 from app.seeding.guards import count_elsewhere, guard_table, stop_if_any
 from app.seeding.history import SEED_BASE
+from app.seeding.inherited import refuse_inherited
 from app.seeding.ledger import TABLE_NAMES, kept_rows, seed_ledger
 from app.seeding.lines import Lone
 from app.seeding.live import Live, frozen_schema, lock_and_read
@@ -110,6 +111,7 @@ class _Runner:
         self._execute(program.resolve(plan))
         self._execute(program.check(plan))
         self._guard(plan)
+        refuse_inherited(self.context, plan)
         self._apply(plan)
         cleared = move.target == SEED_BASE
         sha256 = move.rail.sha256_of(move.target)

@@ -229,3 +229,12 @@ def test_tables_on_which_triggers_or_rules_act_are_known(postgresql: Database) -
         assert found("plain", "ruled", "root", "leaf") == ["leaf", "root", "ruled"]
         assert list(connection.scalars(dialect.interfered([("elsewhere", "plain")]))) == ["plain"]
         connection.rollback()
+
+
+def test_a_schema_s_name_may_need_quotes(postgresql: Database) -> None:
+    table = '"My schema".versions'
+    rule = f"CREATE RULE wall AS ON INSERT TO {table} DO INSTEAD NOTHING"
+    run(postgresql, ['CREATE SCHEMA "My schema"', f"CREATE TABLE {table} (n int)", rule])
+    query = dialect_named("postgresql").interfered([("My schema", "versions")], before=True)
+    with postgresql.engine.connect() as connection:
+        assert list(connection.scalars(query)) == ["versions"]

@@ -259,6 +259,35 @@ def test_partitioned_tables_are_emptied_and_filled_again(postgres: World, statem
     assert postgres.rows() == before
 
 
+HEIRS = {
+    "a column of its own": INHERITED,
+    "the same id": ["CREATE TABLE big_groups () INHERITS (groups)", "INSERT INTO big_groups TABLE groups"],
+}
+
+
+@pytest.mark.parametrize("heir", HEIRS)
+def test_rows_of_a_table_that_inherits_are_nobody_s_to_write(postgres: World, heir: str) -> None:
+    script = postgres.script("downgrade", "seed_0001:seed_base")
+    execute(postgres, *HEIRS[heir])
+    for policy in ("abort", "overwrite"):
+        with pytest.raises(SeedError, match="groups: rows that the seed would change or delete are rows of"):
+            postgres.downgrade("seed_base", policy)
+    assert not postgres.run_script(script)
+    kept = count(postgres, "big_groups")
+    execute(postgres, "ALTER TABLE big_groups NO INHERIT groups")
+    postgres.downgrade()
+    assert (count(postgres, "groups"), count(postgres, "big_groups")) == (0, kept)
+
+
+def test_rows_of_a_table_that_inherits_are_in_no_way_of_the_seed_s(postgres: World) -> None:
+    execute(postgres, "CREATE TABLE big_groups (code int) INHERITS (groups)")
+    execute(postgres, f"INSERT INTO big_groups SELECT gen_random_uuid(), 'mine' FROM groups WHERE id = '{A}'")
+    postgres.downgrade()
+    assert sizes(postgres) == {"mine": None}
+    assert postgres.run_script(postgres.script("upgrade", "seed_base:seed_0001"))
+    assert sizes(postgres) == {"a": 1, "b": 1, "mine": None}
+
+
 def test_a_partition_that_was_detached_is_somebody_s_own(postgres: World) -> None:
     execute(postgres, *PARTITIONED, "CREATE TABLE visits (m uuid REFERENCES groups_0 ON DELETE CASCADE)")
     execute(postgres, f"INSERT INTO visits VALUES ('{A}')")
@@ -387,6 +416,15 @@ def test_a_table_named_like_one_of_the_run_s_own_is_in_nobody_s_way(world: World
     assert world.run_script(world.script("upgrade", "seed_base:seed_0001"))
     assert sizes(world) == {"a": 1, "b": 1}
     assert [count(world, name) for name in own] == [1] * 4
+
+
+def test_a_key_of_a_table_named_like_one_of_the_run_s_own_counts(postgres: World) -> None:
+    execute(postgres, "CREATE TABLE seed_delete_groups (live_id uuid REFERENCES groups ON DELETE CASCADE)")
+    execute(postgres, f"INSERT INTO seed_delete_groups VALUES ('{A}')")
+    with pytest.raises(ConflictError, match=r"1 row of public\.seed_delete_groups\.live_id points at it"):
+        postgres.downgrade()
+    postgres.downgrade("seed_base", "keep")
+    assert count(postgres, "seed_delete_groups") == 1
 
 
 # -- what a role may not see -----------------------------------------------------------------------

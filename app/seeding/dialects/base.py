@@ -168,6 +168,14 @@ class SeedDialect(ABC):
     def uniques(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Unique]]:
         """The unique constraints and indexes of tables, but for those of primary keys."""
 
+    def inherited(self, connection: Connection, tables: Sequence[str]) -> set[str]:
+        """Those of some tables that have rows of others among their own, which inherit from them."""
+        return set()
+
+    def stored_by_heir(self, live: sa.Table) -> ColumnElement[bool] | None:
+        """Whether a row of a table is one of a table that inherits from it; None where none ever does."""
+        return None
+
     no_rows: str
     """The end of a query that makes a table without rows."""
 

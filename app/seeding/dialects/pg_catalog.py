@@ -107,9 +107,19 @@ FOREIGN_KEYS = _of_tables(
 )
 """Every foreign key that holds for rows of some tables, whatever schema it belongs to."""
 
+INHERITED = _of_tables(
+    """
+    SELECT DISTINCT class.relname::text FROM pg_inherits AS tree
+    JOIN pg_class AS class ON class.oid = tree.inhparent JOIN pg_class AS heir ON heir.oid = tree.inhrelid
+    WHERE class.relname IN :tables AND pg_table_is_visible(class.oid) AND NOT heir.relispartition
+    """
+)
+"""Those of some tables that others inherit from."""
+
 _NAMED = """
   (pg_table_is_visible(c.oid) AND c.relname::text IN :tables
-    OR c.relnamespace::regnamespace::text || '.' || c.relname::text IN :tables)
+    OR (SELECT nspname::text FROM pg_namespace WHERE pg_namespace.oid = c.relnamespace)
+      || '.' || c.relname::text IN :tables)
 """
 """Whether a table is one of those asked for: with its schema, or found by the search path without."""
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, DOMAIN, JSONB
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.sql.elements import ColumnElement
@@ -17,6 +17,7 @@ from app.seeding.dialects.pg_catalog import (
     COLUMNS,
     FOREIGN_KEYS,
     HOME,
+    INHERITED,
     INTERFERED,
     INTERFERED_BEFORE,
     SECURED,
@@ -175,7 +176,7 @@ class PostgreSQLDialect(SeedDialect):
                 row.child,
                 tuple(row.child_columns),
                 tuple(row.target_columns),
-                None if row.visible else row.schema,
+                None if row.visible and (row.child in found or not _is_own(row.child)) else row.schema,
                 tuple(row.identity or ()),
                 (row.part_schema, row.part) if row.parted else None,
                 row.readable,
@@ -278,16 +279,29 @@ class PostgreSQLDialect(SeedDialect):
 
         A cast could not name the type of a column that a script has not seen.
         """
-        if isinstance(column.type, sa.JSON | sa.ARRAY):
+        stored = column.type
+        while isinstance(stored, DOMAIN):
+            stored = stored.data_type
+        if isinstance(stored, sa.JSON | sa.ARRAY):
             # A record takes these apart.
             as_read = sa.JSON() if isinstance(column.type, sa.JSON) else column.type
             return sa.cast(value, as_read)
-        record: Any = sa.literal_column(f"CAST(NULL AS {identifier(column.table.name)})")
+        record: Any = sa.literal_column(_record(identifier(column.table.name)))
         filled = sa.func.json_populate_record(
             record, sa.func.json_build_object(sa.literal(column.name, sa.Text()), value)
         )
         one = filled.table_valued(sa.column(column.name, column.type)).alias("kept")
         return sa.select(one.c[column.name]).scalar_subquery()
+
+    def inherited(self, connection: Connection, tables: Sequence[str]) -> set[str]:
+        return set(connection.scalars(INHERITED, {"tables": list(tables)}))
+
+    def stored_by_heir(self, live: sa.Table) -> ColumnElement[bool] | None:
+        name = identifier(live.name)
+        own = "'" + name.replace("'", "''") + "'::regclass"
+        # A partition has the columns of its root, and its keys hold for all.
+        heirs = "SELECT oid FROM pg_class WHERE relkind = 'r' AND NOT relispartition"
+        return sa.literal_column(f"({name}.tableoid <> {own} AND {name}.tableoid IN ({heirs}))", sa.Boolean())
 
     def days_beyond(self, kind: str, low: Any, high: Any, days: Any) -> ColumnElement[Any]:
         day: Any = sa.literal_column("INTERVAL '1 day'") if kind == "timestamp" else 1
@@ -348,6 +362,25 @@ def _found(row: Any) -> Found:
         there = ", ".join(map(quoted, tables))
         return Found(problem=f"a table in each of the schemas {there}, none of which holds the ledger")
     return Found(schema, also=tuple(tables[1:]))
+
+
+def _is_own(name: str) -> bool:
+    """Whether a table may be hidden by a temporary one of the run."""
+    return name.startswith("seed_")
+
+
+def _record(table: str) -> str:
+    """A record of a table, as SQL: NULL, but one of its rows where a domain of its columns may refuse NULL.
+
+    What is not given a value stays as it is in that row. The table stands in a FROM, for a cast looks types
+    up: `path` and `point` are some of the server's own.
+    """
+    literal = table.replace("'", "''")
+    domains = (
+        "SELECT FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid"
+        f" WHERE a.attrelid = '{literal}'::regclass AND t.typtype = 'd'"
+    )
+    return f'(SELECT "a row" FROM {table} AS "a row" WHERE EXISTS ({domains}) LIMIT 1)'  # noqa: S608
 
 
 def _lock(names: Iterable[str], mode: str) -> sa.TextClause:
