@@ -9,13 +9,14 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, Connection
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from app.core.config import Settings, get_settings
 from app.core.errors import ConfigurationError, DatabaseUnavailable
 from app.core.sqlite import require_folder
 from app.seeding.failures import UNUSABLE, DatabaseFailure, named_failures
+from app.seeding.quoting import said
 
 
 def canonical_json(value: Any) -> str:
@@ -36,11 +37,21 @@ def engine_options(url: URL, settings: Settings) -> dict[str, Any]:
     return options
 
 
+_OBJECTS = {"context", "cursor_factory", "row_factory"}
+"""Options of psycopg's `connect` that are objects of Python, which no URL can name."""
+
+
 def _libpq_options(url: URL) -> dict[str, Any]:
     """What a connection is told beside the URL; what that, a service or the environment ask for, stays.
 
     No `options` of our own among it: they would take the place of a service's, and a pooler refuses them.
     """
+    unusable = sorted(_OBJECTS & {*url.query})
+    if unusable:
+        raise ConfigurationError(
+            f"DATABASE_URL has the option {unusable[0]!r}, which is the driver's own and takes no text:"
+            " leave it out"
+        )
     told: dict[str, Any] = {
         # A prepared statement belongs to one connection of the server; behind a pooler the next
         # transaction has another one.
@@ -129,7 +140,7 @@ def connected(engine: Engine, *, lock_timeout: float | None = None) -> Iterator[
     if engine.dialect.name == "sqlite":
         require_folder(engine.url)
     try:
-        with named_failures(lock_timeout), engine.connect() as connection:
+        with named_failures(lock_timeout), _connection(engine) as connection:
             if engine.dialect.name == "sqlite":
                 # SQLite opens the file at the first read: a file that is no database fails here.
                 connection.connection.cursor().execute("PRAGMA schema_version")
@@ -138,6 +149,18 @@ def connected(engine: Engine, *, lock_timeout: float | None = None) -> Iterator[
         if failure.exit_code != UNUSABLE:
             raise
         raise DatabaseUnavailable(engine.url, failure) from failure.__cause__
+
+
+def _connection(engine: Engine) -> Connection:
+    """A connection; ConfigurationError for an option that is refused before anything is asked of a server."""
+    try:
+        return engine.connect()
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) is not None:
+            raise
+        raise ConfigurationError(
+            f"DATABASE_URL has an option that its driver refuses: {said(error.orig)}"
+        ) from None
 
 
 @lru_cache(maxsize=1)

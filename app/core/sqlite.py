@@ -56,9 +56,12 @@ def _is_uri(url: URL) -> bool:
 
 
 def _refuse_idle_options(url: URL) -> None:
-    """An option that nobody reads is a misunderstanding: `mode=ro` alone would open the file for writing."""
+    """An option that nobody reads is a misunderstanding: `mode=ro` alone would open the file for writing.
+
+    Without `file:` it is no URI either: SQLite would make a file that is called `x.db?mode=ro`.
+    """
     idle = sorted(set(url.query) - _OF_THE_DRIVER)
-    if idle and not _is_uri(url):
+    if idle and not (_is_uri(url) and (url.database or "").startswith("file:")):
         raise ConfigurationError(
             f"DATABASE_URL has the option {idle[0]!r}, which SQLite reads from a URI alone: write"
             f" sqlite:///file:NAME?{idle[0]}=…&uri=true"

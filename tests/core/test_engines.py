@@ -9,6 +9,7 @@ from sqlalchemy.engine import make_url
 
 from app.core.config import Settings
 from app.core.engines import connected, engine_options, new_engine
+from app.core.errors import ConfigurationError
 from tests.support.databases import Database
 from tests.support.project import Project
 
@@ -132,3 +133,21 @@ def test_the_level_is_read_committed_whatever_the_database_s_default(
         with connected(engine) as connection:
             assert connection.exec_driver_sql("SHOW transaction_isolation").scalar() == "read committed"
         engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("nope=1", 'refuses: invalid connection option "nope"'),
+        ("connect_timeout=soon", "refuses: bad value for connect_timeout: 'soon'"),
+        ("row_factory=x", "the option 'row_factory', which is the driver's own"),
+        ("cursor_factory=x", "the option 'cursor_factory', which is the driver's own"),
+        ("context=x", "the option 'context', which is the driver's own"),
+    ],
+)
+def test_an_option_that_no_server_is_asked_about_is_a_settings_error(option: str, reason: str) -> None:
+    settings = Settings(DATABASE_URL=f"postgresql://u:hidden@127.0.0.1:1/x?{option}")
+    with pytest.raises(ConfigurationError) as caught, connected(new_engine(settings)):
+        pass
+    assert reason in str(caught.value)
+    assert "hidden" not in str(caught.value)

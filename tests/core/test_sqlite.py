@@ -59,10 +59,12 @@ def test_any_other_url_means_a_file(url: str, file: str) -> None:
     Settings(DATABASE_URL=url).url()
 
 
-def test_an_option_that_nobody_would_read_is_refused(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'x.db'}?mode=ro"
-    with pytest.raises(ConfigurationError, match=r"the option 'mode', which SQLite reads from a URI alone"):
+@pytest.mark.parametrize("query", ["mode=ro", "mode=ro&uri=true", "vfs=nope&uri=true&timeout=3"])
+def test_an_option_that_nobody_would_read_is_refused(tmp_path: Path, query: str) -> None:
+    url = f"sqlite:///{tmp_path / 'x.db'}?{query}"
+    with pytest.raises(ConfigurationError, match=r"the option '\w+', which SQLite reads from a URI alone"):
         Settings(DATABASE_URL=url).url()
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_uri_opens_the_file_that_it_means(tmp_path: Path) -> None:
