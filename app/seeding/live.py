@@ -153,16 +153,21 @@ def _read(
                 for column in live
                 if column["name"] not in generated[table.name]
             }
-            seeded = {table.id, *table.columns, *table.volatile}
-            unseeded[table.name] = {
-                column["name"]: default
-                for column in live
-                if column["name"] not in seeded
-                and not column.get("computed")
-                and not column.get("identity")
-                and (default := constant_default(dialect.default(column["default"]))) is not None
-            }
+            unseeded[table.name] = _unseeded(table, live, dialect)
     return Live(columns, unseeded, references, uniques, generated)
+
+
+def _unseeded(table: FrozenTable, live: Iterable[Any], dialect: SeedDialect) -> dict[str, str]:
+    """The reflected columns that no seed sets, with their defaults, where these are constant."""
+    seeded = {table.id, *table.columns, *table.volatile}
+    others = [one for one in live if one["name"] not in seeded]
+    defaults = {
+        one["name"]: constant_default(dialect.default(one["default"]))
+        for one in others
+        # An identity has no default either, and is another number in each row.
+        if not one.get("computed") and not one.get("identity")
+    }
+    return {name: default for name, default in defaults.items() if default is not None}
 
 
 def _is_generated(column: Any) -> bool:

@@ -13,6 +13,14 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.seeding.dialects.base import Found, Load, QualifiedName, SeedDialect, dotted
+from app.seeding.dialects.sqlite_catalog import (
+    CANDIDATES,
+    COLUMNS,
+    FOREIGN_KEYS,
+    INTERFERED,
+    KEY_COLUMNS,
+    UNIQUES,
+)
 from app.seeding.errors import LockTimeout
 from app.seeding.failures import LOCKED, READ_ONLY, failure_of
 from app.seeding.tables import Reference
@@ -85,7 +93,7 @@ class SQLiteDialect(SeedDialect):
 
     def find(self, connection: Connection, tables: Sequence[str]) -> dict[str, Found]:
         found: dict[str, Found] = {}
-        for row in connection.execute(_CANDIDATES, {"tables": list(tables)}):
+        for row in connection.execute(CANDIDATES, {"tables": list(tables)}):
             problem = "a temporary table of this session" if row.temporary else f"a {row.kind}"
             one = Found(problem="" if row.fine else problem, hidden=bool(row.temporary))
             found.setdefault(row.name, one)
@@ -93,7 +101,7 @@ class SQLiteDialect(SeedDialect):
 
     def count_lost(self, tables: Sequence[str]) -> sa.Select[Any]:
         found = (
-            _CANDIDATES.bindparams(tables=sorted(tables))
+            CANDIDATES.bindparams(tables=sorted(tables))
             .columns(sa.column("name", sa.Text()), sa.column("fine", sa.Integer()))
             .subquery()
         )
@@ -114,7 +122,7 @@ class SQLiteDialect(SeedDialect):
         for name in tables:
             found[name] = {}
         identities: dict[str, tuple[str, ...]] = {}
-        for row in connection.execute(_FOREIGN_KEYS, {"tables": list(tables)}):
+        for row in connection.execute(FOREIGN_KEYS, {"tables": list(tables)}):
             if row.target_column is None:
                 # It names a column that is not there, so that no row can point by it.
                 continue
@@ -145,8 +153,8 @@ class SQLiteDialect(SeedDialect):
             for column in ref.columns
         )
         keys = (
-            _FOREIGN_KEYS.bindparams(tables=sorted(known))
-            .columns(*(sa.column(name, sa.Text()) for name in _KEY_COLUMNS))
+            FOREIGN_KEYS.bindparams(tables=sorted(known))
+            .columns(*(sa.column(name, sa.Text()) for name in KEY_COLUMNS))
             .subquery()
         )
         name = keys.c.target + " " + keys.c.child + " " + keys.c.child_column
@@ -159,14 +167,14 @@ class SQLiteDialect(SeedDialect):
     def unknown_columns(self, known: Mapping[str, Collection[str]]) -> sa.Select[Any]:
         listed = [f"{table}.{column}".lower() for table in known for column in known[table]]
         names = (sa.column(name, sa.Text()) for name in ("table_name", "column_name"))
-        found = _COLUMNS.bindparams(tables=sorted(known)).columns(*names).subquery()
+        found = COLUMNS.bindparams(tables=sorted(known)).columns(*names).subquery()
         name = sa.func.lower(found.c.table_name + "." + found.c.column_name)
         return sa.select(found).where(name.not_in(sorted(listed))).order_by(*found.c)
 
     def interfered(self, tables: Sequence[QualifiedName], *, before: bool = False) -> sa.Select[Any]:
         # Whether a trigger comes before its row is in its text alone: each counts.
         lowered = [name.lower() for name in dotted(tables)]
-        found = _INTERFERED.bindparams(tables=lowered).columns(sa.column("name", sa.Text())).subquery()
+        found = INTERFERED.bindparams(tables=lowered).columns(sa.column("name", sa.Text())).subquery()
         return sa.select(found.c.name).order_by(found.c.name)
 
     def same(self, one: ColumnElement[Any], other: Any) -> ColumnElement[bool]:
@@ -209,7 +217,7 @@ class SQLiteDialect(SeedDialect):
 
     def uniques(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Unique]]:
         found: dict[str, list[Unique]] = {name: [] for name in tables}
-        for row in connection.execute(_UNIQUES, {"tables": list(tables)}):
+        for row in connection.execute(UNIQUES, {"tables": list(tables)}):
             columns = json.loads(row.columns)
             exact = None not in columns and not row.partial
             if None in columns:
@@ -248,69 +256,6 @@ class _Inserts:
 
     def abandon(self, error: BaseException) -> None:
         self._cursor.close()
-
-
-_CANDIDATES = sa.text(
-    """
-    SELECT name, type AS kind, 1 AS temporary, 0 AS fine FROM temp.sqlite_master WHERE name IN :tables
-    UNION ALL
-    SELECT name, CASE WHEN sql LIKE 'CREATE VIRTUAL%' THEN 'virtual table' ELSE type END, 0,
-      type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'
-    FROM main.sqlite_master WHERE name IN :tables
-    """
-).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
-"""Everything of these names; a temporary table hides one of the database."""
-
-_KEY_COLUMNS = ("child", "target", "child_column", "target_column")
-
-# A key that names no columns points at the primary key; seed tables have one of one column. Names are
-# compared as SQLite does, and come back as the tables have them.
-_FOREIGN_KEYS = sa.text(
-    """
-    SELECT child.name AS child, key.id AS id, target.name AS target,
-      coalesce((SELECT name FROM pragma_table_info(child.name) WHERE lower(name) = lower(key."from")),
-        key."from") AS child_column,
-      (SELECT name FROM pragma_table_info(target.name)
-        WHERE CASE WHEN key."to" IS NULL THEN pk = 1 ELSE lower(name) = lower(key."to") END) AS target_column,
-      (SELECT json_group_array(name) FROM pragma_table_info(child.name) WHERE pk > 0) AS identity
-    FROM main.sqlite_master AS child
-    JOIN pragma_foreign_key_list(child.name) AS key
-    JOIN main.sqlite_master AS target ON target.type = 'table' AND lower(target.name) = lower(key."table")
-    WHERE child.type = 'table' AND target.name IN :tables
-    ORDER BY child.name, key.id, key.seq
-    """
-).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
-
-
-_UNIQUES = sa.text(
-    """
-    SELECT seeded.name AS name, own.partial AS partial, made.sql AS sql,
-      (SELECT json_group_array(part.name) FROM pragma_index_info(own.name) AS part) AS columns,
-      (SELECT json_group_array(one.name) FROM pragma_table_xinfo(seeded.name) AS one) AS all_columns
-    FROM main.sqlite_master AS seeded JOIN pragma_index_list(seeded.name) AS own
-    LEFT JOIN main.sqlite_master AS made ON made.type = 'index' AND made.name = own.name
-    WHERE seeded.type = 'table' AND seeded.name IN :tables AND own."unique" AND own.origin <> 'pk'
-    ORDER BY seeded.name, own.seq DESC
-    """
-).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
-"""Unique constraints and indexes; an expression has no column's name."""
-
-_COLUMNS = sa.text(
-    """
-    SELECT t.name AS table_name, c.name AS column_name
-    FROM sqlite_master AS t JOIN pragma_table_xinfo(t.name) AS c
-    WHERE t.type = 'table' AND t.name IN :tables AND c.hidden = 0
-    """
-).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
-"""Generated columns are hidden ones."""
-
-_INTERFERED = sa.text(
-    """
-    SELECT tbl_name AS name FROM sqlite_master
-    WHERE type IN ('trigger', 'view') AND lower(tbl_name) IN :tables
-    UNION SELECT tbl_name FROM sqlite_temp_master WHERE type = 'trigger' AND lower(tbl_name) IN :tables
-    """
-).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
 
 
 def _timestamp(text: str) -> str:
