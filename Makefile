@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal -q
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev seed rollback test test-long bench format lint types alembic-check check clean
+.PHONY: help install dev seed rollback test test-rest test-long bench format lint types alembic-check check clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ rollback: install ## Take the seeds back; schema and users' data stay
 
 test: dev ## Run the tests on SQLite and on a real PostgreSQL (TEST_POSTGRES_URL uses yours)
 	$(PYTEST) -m "not long"
+
+test-rest: dev ## Run the tests that `make test` leaves out: more of the same kinds, five minutes
+	$(PYTEST) -m long
 
 test-long: dev ## Run all tests, with thousands of generated examples: an hour
 	HYPOTHESIS_PROFILE=long $(PYTEST)

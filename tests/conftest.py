@@ -14,7 +14,7 @@ from tests.support.project import Project
 COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 # The quick profile is the same every time, and does not shrink: that takes minutes of migrations.
 settings.register_profile(
-    "quick", max_examples=8, derandomize=True, phases=[Phase.explicit, Phase.generate], **COMMON
+    "quick", max_examples=5, derandomize=True, phases=[Phase.explicit, Phase.generate], **COMMON
 )
 settings.register_profile("search", max_examples=150, phases=[Phase.explicit, Phase.generate], **COMMON)
 # Of each law, on each kind of database: thousands in all, and an hour.
@@ -55,7 +55,7 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Nothing is left out silently."""
     if left_out := config.stash.get(LEFT_OUT, 0):
-        terminalreporter.write_line(f"{left_out} long tests were left out: `make test-long` runs them")
+        terminalreporter.write_line(f"{left_out} long tests were left out: `make test-rest` runs them")
 
 
 @pytest.fixture(scope="session")

@@ -66,6 +66,7 @@ def timed(project: Project, *arguments: str) -> tuple[float, Content]:
     return time.monotonic() - start, content(project.database)
 
 
+@pytest.mark.long
 def test_a_run_killed_at_a_random_moment_leaves_the_state_before_or_after(project: Project) -> None:
     database = project.database
     empty = content(database)
@@ -180,6 +181,7 @@ def sample(moments: int, kind: str) -> list[int]:
 
 
 @pytest.mark.parametrize("command", [UP, DOWN], ids=lambda command: command[0])
+@pytest.mark.long
 def test_a_run_killed_after_any_of_its_statements_leaves_nothing_of_them(
     project: Project, command: tuple[str, str]
 ) -> None:

@@ -70,6 +70,7 @@ def test_minus_one_and_plus_one_walk_the_seed_rail_from_the_head(project: Projec
     assert project.database.content() == seeded
 
 
+@pytest.mark.long
 def test_stepwise_and_direct_upgrades_end_in_the_same_rows(project: Project) -> None:
     for revision in ("0001", "seed_base", "seed_0001", "0002", "seed_0002", "seed_0003"):
         project.alembic("upgrade", revision)
@@ -259,6 +260,7 @@ def test_a_seed_script_that_is_refused_exits_with_1(project: Project) -> None:
     assert counts(project) == COUNTS
 
 
+@pytest.mark.long
 def test_no_user_who_is_absent_is_linked_and_one_warning_counts_them(project: Project) -> None:
     user = "6f1d2a5e-7f52-4b13-9a52-0d5b6f3a9c11"
     project.start_at("head")

@@ -53,6 +53,7 @@ BRINGS_IN = {
 
 
 @pytest.mark.parametrize("way", BRINGS_IN)
+@pytest.mark.long
 def test_asking_for_a_set_brings_it_in_later(production: Project, way: str) -> None:
     production.start_at("head")
     arguments, environment = BRINGS_IN[way]
@@ -82,6 +83,7 @@ def test_a_set_that_was_brought_in_stays_when_nobody_asks_for_it_any_more(produc
 
 
 @pytest.mark.parametrize("brought_in", [False, True])
+@pytest.mark.long
 def test_a_rollback_takes_back_what_was_applied(production: Project, brought_in: bool) -> None:
     production.start_at("head")
     if brought_in:

@@ -25,6 +25,11 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 HOSTS = {"keepachangelog.com", "docs.e3sm.org", "localhost:5432"}
 """The hosts that documents may name."""
 
+ONE_DATABASE = pytest.mark.parametrize(
+    "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True
+)
+"""For half a minute of commands: `make test` runs them on one database, `make test-rest` on the other."""
+
 _STEP = re.compile(
     r"^<!-- (?P<verb>[a-z]+)(?:: (?P<argument>.+?))? -->\n(?:```\w+\n(?P<body>.*?)^```$)?", re.M | re.S
 )
@@ -147,6 +152,7 @@ def _embedded(database: Database, file: Path) -> Database:
 
 
 @pytest.mark.early
+@ONE_DATABASE
 def test_the_readmes_commands_do_what_it_says(database: Database, tmp_path: Path) -> None:
     embedded = _embedded(database, tmp_path / "project" / "seedrail.db")
     project = Project.copy_to(tmp_path / "project", embedded)
@@ -172,6 +178,7 @@ def test_the_designs_line_of_a_change_file_is_one() -> None:
 
 
 @pytest.mark.early
+@ONE_DATABASE
 def test_the_engine_works_in_another_project_as_its_guide_says(database: Database, tmp_path: Path) -> None:
     root = tmp_path / "shop"
     shutil.copytree(
@@ -219,6 +226,7 @@ def _clean_environment(home: Path) -> dict[str, str]:
 
 
 @pytest.mark.early
+@pytest.mark.long
 def test_make_seed_works_from_a_clean_checkout(tmp_path: Path) -> None:
     root, home = tmp_path / "checkout", tmp_path / "home"
     home.mkdir()

@@ -140,6 +140,7 @@ def test_expressions_and_conditions_are_unique_keys_too(
     assert items.values("code") == {"a": "X", "b": "Y"}
 
 
+@pytest.mark.long
 def test_nulls_that_collide_are_no_way_out(postgresql: Database, tmp_path: Path) -> None:
     column = sa.Column("value", sa.Integer)
     items = Items(

@@ -11,6 +11,9 @@ from tests.laws.strategies import Edit
 from tests.laws.users import OWN, apply_edits
 from tests.laws.world import GROUPS, ITEMS, NODES, Make, World, group_id, node_id
 
+# Each costs seconds, and the random laws of `make test` look for their kind.
+pytestmark = pytest.mark.long
+
 
 def groups(**sizes: int) -> dict[str, Any]:
     return {

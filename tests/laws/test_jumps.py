@@ -55,7 +55,8 @@ def delete(world: World) -> None:
         connection.execute(sa.delete(GROUPS))
 
 
-WAYS = pytest.mark.parametrize("way", ["steps", pytest.param("jump", marks=FORGOTTEN)])
+STEPS = pytest.param("steps", marks=pytest.mark.long)
+WAYS = pytest.mark.parametrize("way", [STEPS, pytest.param("jump", marks=FORGOTTEN)])
 
 
 # -- a value that changes and returns --------------------------------------------------------------
@@ -222,7 +223,7 @@ def test_a_group_that_is_taken_again_gets_back_what_its_owner_wrote_meanwhile(
     assert sizes(world) == [7]
 
 
-@pytest.mark.parametrize("way", ["steps", "jump"])
+@pytest.mark.parametrize("way", [STEPS, "jump"])
 @pytest.mark.parametrize("first", ["keep", "overwrite"])
 def test_a_group_that_is_taken_again_goes_back_to_its_owner_at_the_bottom(
     make: Make, first: str, way: str

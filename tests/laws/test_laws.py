@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -66,6 +67,7 @@ def test_any_walk_along_the_rail_ends_in_the_database_it_started_from(
 
 
 @given(history=histories(), users=signups)
+@pytest.mark.long
 def test_fresh_install_equals_step_by_step_equals_up_down_up(
     make: Make, history: Any, users: list[Edit]
 ) -> None:

@@ -161,6 +161,7 @@ def works(make: Make, scene: Any, count: int) -> list[int]:
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
+@pytest.mark.long
 def test_four_times_the_rows_are_four_times_the_work(make: Make, scene: Any) -> None:
     few, many = works(make, scene, FEW), works(make, scene, TIMES * FEW)
     assert few

@@ -674,6 +674,7 @@ def _many(number: int) -> dict[str, dict]:
 
 
 @pytest.mark.parametrize("what", list(_many(0)))
+@pytest.mark.long
 def test_the_time_grows_with_the_number_of_faults_and_not_with_its_square(
     documents: Documents, what: str
 ) -> None:
