@@ -174,6 +174,7 @@ class _Comparison:
         return Plan(
             tables=tables,
             references={},
+            derived={},
             unseeded=live.unseeded,
             uniques={},
             parents=program.parents_of(tables),

@@ -27,14 +27,16 @@ class Live:
     """The live schema as a move needs it.
 
     `columns` are a table's columns with their types (no entry: as frozen), but for those `generated`, which
-    the database alone writes, `unseeded` those that no seed sets, with their constant defaults as SQL,
-    `references` the foreign keys that point at each table, `uniques` its unique constraints.
+    the database alone writes, among them those `derived` of other columns; `unseeded` are those that no seed
+    sets, with their constant defaults as SQL, `references` the foreign keys that point at each table,
+    `uniques` its unique constraints.
     """
 
     columns: Mapping[str, Mapping[str, TypeEngine[Any]]]
     unseeded: Mapping[str, Mapping[str, str]]
     references: dict[str, list[Reference]]
     uniques: Mapping[str, Sequence[Unique]]
+    derived: Mapping[str, frozenset[str]]
     generated: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
@@ -48,7 +50,13 @@ def frozen_schema(dialect: SeedDialect, tables: Sequence[FrozenTable]) -> Live:
     references = {table.name: list(table.referenced_by) for table in tables}
     uniques = {table.name: table.uniques for table in tables}
     unseeded = {table.name: _literal_defaults(table, dialect) for table in tables}
-    return Live({}, unseeded, references, uniques)
+    return Live({}, unseeded, references, uniques, {table.name: _derived(table) for table in tables})
+
+
+def _derived(table: FrozenTable) -> frozenset[str]:
+    """What a model's keys point at and no row names: computed, or an identity, which a script cannot tell."""
+    named = {table.id, *table.columns, *table.volatile, *table.defaults}
+    return frozenset(name for key in table.referenced_by for name in key.target if name not in named)
 
 
 def lock_and_read(connection: Connection, dialect: SeedDialect, tables: Sequence[FrozenTable]) -> Live:
@@ -135,6 +143,7 @@ def _read(
     inspector = sa.inspect(connection)
     columns: dict[str, dict[str, TypeEngine[Any]]] = {}
     unseeded: dict[str, dict[str, str]] = {}
+    derived: dict[str, frozenset[str]] = {}
     generated: dict[str, frozenset[str]] = {}
     for schema in dict.fromkeys(there.schema for there in homes.values()):
         names = [name for name, there in homes.items() if there.schema == schema]
@@ -146,6 +155,7 @@ def _read(
             live = found.get((schema, table.name))
             if live is None:
                 continue
+            derived[table.name] = frozenset(column["name"] for column in live if column.get("computed"))
             # What the database alone writes is no column to a seed, whoever made it so.
             generated[table.name] = frozenset(column["name"] for column in live if _is_generated(column))
             columns[table.name] = {
@@ -154,7 +164,7 @@ def _read(
                 if column["name"] not in generated[table.name]
             }
             unseeded[table.name] = _unseeded(table, live, dialect)
-    return Live(columns, unseeded, references, uniques, generated)
+    return Live(columns, unseeded, references, uniques, derived, generated)
 
 
 def _unseeded(table: FrozenTable, live: Iterable[Any], dialect: SeedDialect) -> dict[str, str]:

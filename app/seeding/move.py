@@ -256,6 +256,7 @@ class _Runner:
         return Plan(
             tables=staged,
             references=live.references,
+            derived=live.derived,
             unseeded=live.unseeded,
             uniques=live.uniques,
             watched=is_watched(self.context, [table.name for table in staged]),

@@ -1,6 +1,6 @@
 """The databases that the engine speaks."""
 
-from app.seeding.dialects.base import Found, Load, QualifiedName, SeedDialect
+from app.seeding.dialects.base import Found, Load, QualifiedName, SeedDialect, identifier
 from app.seeding.dialects.postgresql import PostgreSQLDialect
 from app.seeding.dialects.sqlite import SQLiteDialect
 from app.seeding.errors import SetupError
@@ -16,4 +16,4 @@ def dialect_named(name: str) -> SeedDialect:
         raise SetupError(f"seeds support {' and '.join(_DIALECTS)}, not {name!r}") from None
 
 
-__all__ = ["Found", "Load", "QualifiedName", "SeedDialect", "dialect_named"]
+__all__ = ["Found", "Load", "QualifiedName", "SeedDialect", "dialect_named", "identifier"]

@@ -58,6 +58,9 @@ class SeedDialect(ABC):
     preamble: tuple[str, ...] = ()
     """Lines that open an offline script's move: what its reader or client must know."""
 
+    permanent: str | None = None
+    """The schema of tables that no temporary one of the run may hide, where there is but one."""
+
     before: tuple[str, ...] = ()
     """Statements that an offline script begins with, because they do nothing inside of a transaction."""
 

@@ -84,6 +84,8 @@ FOREIGN_KEYS = _of_tables(
         JOIN pg_attribute a ON a.attrelid = child.oid AND a.attnum = k.num) AS child_columns,
       (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(key.confkey) WITH ORDINALITY k(num, n)
         JOIN pg_attribute a ON a.attrelid = part.oid AND a.attnum = k.num) AS target_columns,
+      EXISTS (SELECT FROM pg_attribute a
+        WHERE a.attrelid = part.oid AND a.attnum = ANY (key.confkey) AND a.attgenerated <> '') AS derived,
       (SELECT array_agg(a.attname::text ORDER BY k.n) FROM pg_constraint own,
         unnest(own.conkey) WITH ORDINALITY k(num, n) JOIN pg_attribute a ON a.attnum = k.num
         WHERE own.conrelid = child.oid AND own.contype = 'p' AND a.attrelid = child.oid

@@ -204,6 +204,7 @@ class PostgreSQLDialect(SeedDialect):
                 sa.column("target", sa.Text()),
                 sa.column("child_columns", ARRAY(sa.Text())),
                 sa.column("target_columns", ARRAY(sa.Text())),
+                sa.column("derived", sa.Boolean()),
             )
             .subquery()
         )
@@ -214,6 +215,7 @@ class PostgreSQLDialect(SeedDialect):
         matters = [
             sa.or_(
                 keys.c.target != table,
+                keys.c.derived,
                 *(sa.literal(name) == sa.any_(keys.c.target_columns) for name in sorted(changing)),
             )
             for table, changing in sorted(columns.items())

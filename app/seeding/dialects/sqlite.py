@@ -42,6 +42,7 @@ class SQLiteDialect(SeedDialect):
 
     name = "sqlite"
     no_rows = "WHERE 0"
+    permanent = "main"
     preamble = (
         "Run this with `sqlite3 -bail FILE < script.sql`: without -bail the sqlite3 client goes on"
         " after a failed check.",
@@ -154,12 +155,14 @@ class SQLiteDialect(SeedDialect):
         )
         keys = (
             FOREIGN_KEYS.bindparams(tables=sorted(known))
-            .columns(*(sa.column(name, sa.Text()) for name in KEY_COLUMNS))
+            .columns(
+                *(sa.column(name, sa.Text()) for name in KEY_COLUMNS), sa.column("derived", sa.Boolean())
+            )
             .subquery()
         )
         name = keys.c.target + " " + keys.c.child + " " + keys.c.child_column
         matters = [
-            sa.or_(keys.c.target != table, keys.c.target_column.in_(sorted(changing)))
+            sa.or_(keys.c.target != table, keys.c.target_column.in_(sorted(changing)), keys.c.derived)
             for table, changing in sorted(columns.items())
         ]
         return sa.select(sa.func.count()).select_from(keys).where(name.not_in(listed), *matters)

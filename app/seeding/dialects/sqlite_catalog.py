@@ -21,18 +21,19 @@ CANDIDATES = _of_tables(
 KEY_COLUMNS = ("child", "target", "child_column", "target_column")
 
 # A key that names no columns points at the primary key; seed tables have one of one column. Names are
-# compared as SQLite does, and come back as the tables have them.
+# compared as SQLite does, and come back as the tables have them. A temporary table hides none of its name.
 FOREIGN_KEYS = _of_tables(
     """
     SELECT child.name AS child, key.id AS id, target.name AS target,
-      coalesce((SELECT name FROM pragma_table_info(child.name) WHERE lower(name) = lower(key."from")),
-        key."from") AS child_column,
-      (SELECT name FROM pragma_table_info(target.name)
-        WHERE CASE WHEN key."to" IS NULL THEN pk = 1 ELSE lower(name) = lower(key."to") END) AS target_column,
-      (SELECT json_group_array(name) FROM pragma_table_info(child.name) WHERE pk > 0) AS identity
+      coalesce(own.name, key."from") AS child_column,
+      its.name AS target_column, its.hidden > 1 AS derived,
+      (SELECT json_group_array(name) FROM pragma_table_info(child.name, 'main') WHERE pk > 0) AS identity
     FROM main.sqlite_master AS child
-    JOIN pragma_foreign_key_list(child.name) AS key
+    JOIN pragma_foreign_key_list(child.name, 'main') AS key
     JOIN main.sqlite_master AS target ON target.type = 'table' AND lower(target.name) = lower(key."table")
+    LEFT JOIN pragma_table_xinfo(child.name, 'main') AS own ON lower(own.name) = lower(key."from")
+    LEFT JOIN pragma_table_xinfo(target.name, 'main') AS its
+      ON CASE WHEN key."to" IS NULL THEN its.pk = 1 ELSE lower(its.name) = lower(key."to") END
     WHERE child.type = 'table' AND target.name IN :tables
     ORDER BY child.name, key.id, key.seq
     """

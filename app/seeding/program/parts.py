@@ -48,8 +48,9 @@ class Statement:
 class Plan:
     """What the program is generated for.
 
-    `tables` are in foreign-key order. `references` are all foreign keys that point at them, `unseeded`
-    the other live columns with their constant defaults as SQL, `parents` the live tables that seeded
+    `tables` are in foreign-key order. `references` are all foreign keys that point at them,
+    `derived` the columns that the database computes of others, `unseeded` the other live columns with their
+    constant defaults as SQL, `parents` the live tables that seeded
     foreign keys lead to, each with its id as the only column, `uniques` the unique constraints of each.
     `from_nothing` says that the move's source holds no seed rows, `target` is the rail position at which it
     ends. `watched` says that triggers or rules may act on what is written, as they may in a script's unknown
@@ -58,6 +59,7 @@ class Plan:
 
     tables: Sequence[StagedTable]
     references: Mapping[str, Sequence[Reference]]
+    derived: Mapping[str, frozenset[str]]
     unseeded: Mapping[str, Mapping[str, str]]
     uniques: Mapping[str, Sequence[Unique]]
     parents: Mapping[str, sa.Table]

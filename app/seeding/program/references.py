@@ -11,6 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
+from app.seeding.dialects import identifier
 from app.seeding.options import Policy
 from app.seeding.program.parts import (
     Plan,
@@ -37,7 +38,7 @@ def deciding(plan: Plan, table: StagedTable) -> tuple[list[Reference], frozenset
     if table.has("insert") and (plan.policy is Policy.OVERWRITE or not plan.upgrade):
         # Rows that are there already may get the seed's values.
         changing |= set(table.columns)
-    return [one for one in references if changing & set(one.target)], frozenset(changing)
+    return [one for one in references if changing & _decisive(plan, table, one)], frozenset(changing)
 
 
 def check_changes(plan: Plan, table: StagedTable, kind: str) -> Iterator[Statement]:
@@ -117,7 +118,13 @@ def pointing_rows(
 
 def _keys_by(plan: Plan, table: StagedTable, name: str) -> list[Reference]:
     """The foreign keys that point at a seeded column: most point at the id alone, which never changes."""
-    return [key for key in plan.references.get(table.name, ()) if name in key.target]
+    return [key for key in plan.references.get(table.name, ()) if name in _decisive(plan, table, key)]
+
+
+def _decisive(plan: Plan, table: StagedTable, key: Reference) -> set[str]:
+    """The columns whose change may change what a key points at: all where the database derives that."""
+    target = set(key.target)
+    return target | set(table.columns) if target & plan.derived.get(table.name, frozenset()) else target
 
 
 def _by_value(
@@ -160,7 +167,8 @@ def _other(plan: Plan, reference: Reference) -> Any:
     child = _child(plan, reference)
     names = dict.fromkeys([*reference.columns, *reference.identity, *([child.frozen.id] if child else [])])
     columns: list[Any] = [sa.column(name) for name in names]
-    return sa.table(reference.table, *columns, schema=reference.schema).alias("other")
+    schema = reference.schema or plan.dialect.permanent
+    return sa.table(reference.table, *columns, schema=schema).alias("other")
 
 
 def _child(plan: Plan, reference: Reference) -> StagedTable | None:
@@ -188,7 +196,7 @@ def _column(target: Any, name: str) -> Any:
     """A column that rows point at; a script's live table has those alone that were frozen."""
     if name in target.c:
         return target.c[name]
-    return sa.literal_column(f'"{target.name}"."{name}"')
+    return sa.literal_column(f"{identifier(target.name)}.{identifier(name)}")
 
 
 def _pointed_at(table: StagedTable, reference: Reference, stage: sa.Table, other: Any) -> sa.Select[Any]:

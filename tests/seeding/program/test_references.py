@@ -158,3 +158,43 @@ def test_a_swap_of_unique_values_does_not_move_those_that_rows_point_by(make: Ma
     world.database.execute("UPDATE plugs SET s = NULL")
     world.upgrade()
     assert dict(map(tuple, world.database.rows("SELECT name, slot FROM nodes"))) == {"x": "two", "y": "one"}
+
+
+def watch_twice_the_size(world: World) -> None:
+    """A column that the database computes of a size, and a table that points by it, with a row for `a`."""
+    stored = "STORED" if world.database.kind == "postgresql" else "VIRTUAL"
+    world.database.execute(
+        f"ALTER TABLE groups ADD COLUMN twice INTEGER GENERATED ALWAYS AS (size * 2) {stored}"
+    )
+    world.database.execute("CREATE UNIQUE INDEX by_twice ON groups (twice) ")
+    world.database.execute("CREATE TABLE plugs (t INTEGER REFERENCES groups (twice) ON UPDATE CASCADE)")
+    world.database.execute("INSERT INTO plugs SELECT twice FROM groups WHERE name = 'a'")
+
+
+def test_rows_may_point_by_what_the_database_computes_of_a_seeded_value(make: Make) -> None:
+    world = make(([groups(a=1, b=2), groups(a=5, b=7)], 99, []))
+    world.upgrade("seed_0001")
+    script = world.script("upgrade", "seed_0001:seed_0002")
+    watch_twice_the_size(world)
+    before = world.content()
+    with pytest.raises(ConflictError, match=r"groups \(a\): its size would be changed") as refusal:
+        world.upgrade()
+    assert "groups (b)" not in str(refusal.value)
+    with pytest.raises(ConflictError, match=r"would be deleted, but 1 row of plugs\.t"):
+        world.downgrade()
+    assert not world.run_script(script)
+    assert world.content() == before
+
+
+@pytest.mark.parametrize("name", ["seed_conflict", "seed_delete_groups"])
+def test_people_s_table_may_be_named_as_one_of_the_run_s_own(make_on_sqlite: Make, name: str) -> None:
+    world = make_on_sqlite(([groups(a=1, b=1)], 99, []))
+    world.upgrade()
+    script = world.script("downgrade", "seed_0001:seed_base")
+    world.database.execute(f"CREATE TABLE {name} (g CHAR(32) REFERENCES groups (id))")
+    world.database.execute(f"INSERT INTO {name} SELECT id FROM groups WHERE name = 'a'")
+    before = world.content()
+    with pytest.raises(ConflictError, match=rf"would be deleted, but 1 row of {name}\.g"):
+        world.downgrade()
+    assert not world.run_script(script)
+    assert world.content() == before
