@@ -179,9 +179,12 @@ def test_columns_of_any_type_are_compared_with_their_defaults(postgresql: Databa
         "numeric(6,2)": ("0", "0.01"), "char(4)": ("'ab'", "'abc'"), "int[]": ("'{1}'", "'{2}'"),
         "timestamptz(0)": ("'2020-01-01'", "'2020-01-02'"), "int4range": ("'[1,2)'", "'[1,3)'"),
         "documents": ("'{}'", "'[1]'"), "numbers": ("'{1}'", "'{2}'"),
+        "point[]": ("'{}'", "'{\"(1,2)\"}'"), "pair": ("'(1,a)'", "'(2,b)'"), "pairs": ("NULL", "'(2,b)'"),
     }  # fmt: skip
     items = Items(postgresql, tmp_path / "items")
     items.ship({"name": "a"})
+    postgresql.execute("CREATE TYPE pair AS (n int, t text)")
+    postgresql.execute("CREATE DOMAIN pairs AS pair")
     postgresql.execute("CREATE DOMAIN documents AS jsonb")
     postgresql.execute("CREATE DOMAIN numbers AS int[]")
     for number, (type_, (default, _)) in enumerate(defaults.items()):

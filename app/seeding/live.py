@@ -151,6 +151,7 @@ def _read(
             # People's columns may be of types that SQLAlchemy does not know.
             warnings.simplefilter("ignore", sa.exc.SAWarning)
             found = inspector.get_multi_columns(filter_names=names, schema=schema, kind=ObjectKind.ANY)
+        named = _named(connection, dialect, found)
         for table in tables:
             live = found.get((schema, table.name))
             if live is None:
@@ -159,12 +160,28 @@ def _read(
             # What the database alone writes is no column to a seed, whoever made it so.
             generated[table.name] = frozenset(column["name"] for column in live if _is_generated(column))
             columns[table.name] = {
-                column["name"]: column["type"]
+                column["name"]: named.get((table.name, column["name"]), column["type"])
                 for column in live
                 if column["name"] not in generated[table.name]
             }
             unseeded[table.name] = _unseeded(table, live, dialect)
     return Live(columns, unseeded, references, uniques, derived, generated)
+
+
+def _named(
+    connection: Connection, dialect: SeedDialect, found: Mapping[Any, Iterable[Any]]
+) -> dict[tuple[str, str], TypeEngine[Any]]:
+    """The columns (table, column) of types that SQLAlchemy does not know, with the database's names."""
+    unknown = {
+        (table, column["name"])
+        for (_, table), columns in found.items()
+        for column in columns
+        if isinstance(column["type"], sa.types.NullType)
+    }
+    if not unknown:
+        return {}
+    told = dialect.types_named(connection, sorted({table for table, _ in unknown}))
+    return {where: type_ for where, type_ in told.items() if where in unknown}
 
 
 def _unseeded(table: FrozenTable, live: Iterable[Any], dialect: SeedDialect) -> dict[str, str]:

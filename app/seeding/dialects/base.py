@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.types import TypeEngine
 
 from app.seeding.tables import Reference
 from app.seeding.types import ColumnType
@@ -170,6 +171,12 @@ class SeedDialect(ABC):
     @abstractmethod
     def uniques(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Unique]]:
         """The unique constraints and indexes of tables, but for those of primary keys."""
+
+    def types_named(
+        self, connection: Connection, tables: Sequence[str]
+    ) -> Mapping[tuple[str, str], TypeEngine[Any]]:
+        """The types of the columns (table, column) of tables, by names that a cast may use."""
+        return {}
 
     def inherited(self, connection: Connection, tables: Sequence[str]) -> set[str]:
         """Those of some tables that have rows of others among their own, which inherit from them."""

@@ -160,6 +160,16 @@ COLUMNS = sa.text(
     """
 ).bindparams(sa.bindparam("tables", expanding=True, type_=sa.Text()))
 
+TYPES = _of_tables(
+    """
+    SELECT c.relname::text AS table_name, a.attname::text AS column_name,
+      format_type(a.atttypid, a.atttypmod) AS named
+    FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+    WHERE c.relname IN :tables AND pg_table_is_visible(c.oid) AND a.attnum > 0 AND NOT a.attisdropped
+    """
+)
+"""The columns of tables with their types as SQL names them."""
+
 UNIQUES = _of_tables(
     """
     SELECT class.relname::text AS name,

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, DOMAIN, JSONB
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from app.seeding.dialects.base import Found, Load, QualifiedName, SeedDialect, dotted, identifier
 from app.seeding.dialects.pg_catalog import (
@@ -21,6 +22,7 @@ from app.seeding.dialects.pg_catalog import (
     INTERFERED,
     INTERFERED_BEFORE,
     SECURED,
+    TYPES,
     UNIQUES,
 )
 from app.seeding.dialects.postgresql_session import (
@@ -40,6 +42,19 @@ ADVISORY_LOCK = 0x5EED_4A11
 """The key of the lock that every run of this engine takes; PostgreSQL scopes it to the database."""
 
 _ESCAPED = re.compile(r"[\x00-\x1f\x7f\\]")
+
+
+class NamedType(UserDefinedType[Any]):
+    """A type of which only the name is known, as SQL has it."""
+
+    cache_ok = True
+
+    def __init__(self, named: str) -> None:
+        self.named = named
+
+    def get_col_spec(self, **_: Any) -> str:
+        """The name."""
+        return self.named
 
 
 class PostgreSQLDialect(SeedDialect):
@@ -284,8 +299,8 @@ class PostgreSQLDialect(SeedDialect):
         stored = column.type
         while isinstance(stored, DOMAIN):
             stored = stored.data_type
-        if isinstance(stored, sa.JSON | sa.ARRAY):
-            # A record takes these apart.
+        if isinstance(stored, sa.JSON | sa.ARRAY | NamedType):
+            # A record takes documents, arrays and records apart; what SQLAlchemy does not know may be one.
             as_read = sa.JSON() if isinstance(column.type, sa.JSON) else column.type
             return sa.cast(value, as_read)
         record: Any = sa.literal_column(_record(identifier(column.table.name)))
@@ -294,6 +309,12 @@ class PostgreSQLDialect(SeedDialect):
         )
         one = filled.table_valued(sa.column(column.name, column.type)).alias("kept")
         return sa.select(one.c[column.name]).scalar_subquery()
+
+    def types_named(
+        self, connection: Connection, tables: Sequence[str]
+    ) -> Mapping[tuple[str, str], TypeEngine[Any]]:
+        rows = connection.execute(TYPES, {"tables": list(tables)})
+        return {(row.table_name, row.column_name): NamedType(row.named) for row in rows}
 
     def inherited(self, connection: Connection, tables: Sequence[str]) -> set[str]:
         return set(connection.scalars(INHERITED, {"tables": list(tables)}))
