@@ -704,6 +704,23 @@ def test_a_revision_without_upgrade_is_told_by_its_file(workshop: Workshop, revi
         workshop.run("upgrade", "heads")
 
 
+def test_a_database_with_another_branchs_revision_of_the_same_id_fails_the_check(workshop: Workshop) -> None:
+    workshop.seeds(LUMI, {**LEVANTE, "site": "Hamburg"})
+    workshop.ship("theirs")
+    workshop.run("upgrade", "head")
+    workshop.file("seed_0002").unlink()
+    (workshop.root / "seeds" / "seed_0002.jsonl").unlink()
+    workshop.database.execute("UPDATE alembic_version SET version_num = 'seed_0001'")
+    workshop.seeds(LUMI, {**LEVANTE, "site": "Bonn"})
+    workshop.ship("ours")
+    workshop.database.execute("UPDATE alembic_version SET version_num = 'seed_0002'")
+    for command in (("check",), ("upgrade", "head"), ("downgrade", "seed_base")):
+        with pytest.raises(
+            StateError, match="seed set 'machines' of a revision seed_0002 with another content"
+        ):
+            workshop.run(*command)
+
+
 def test_a_database_of_another_branch_of_the_code_is_told_by_its_revision(opened: Workshop) -> None:
     opened.seeds(LUMI, {**LEVANTE, "site": "Hamburg"})
     opened.ship("more")

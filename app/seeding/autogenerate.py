@@ -42,6 +42,7 @@ def compare_seeds(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityD
         rail = run.rail
         rail.verify(rail.revisions)
         if _is_check(context.migration_context):
+            run.check_content()
             _say_drift(context.connection, rail)
         before, released = rail.fold(rail.head)
         frozen = rail.tables_at(rail.head)

@@ -198,15 +198,25 @@ class SeedRun:
         recorded = {name: _SetState(SEED_BASE) for name in names}
         for row in connection.execute(sa.select(seed_state)):
             recorded[row.seed_set] = _SetState(row.revision, row.status == _LEFT_OUT)
-            if row.sha256 != self.rail.sha256_of(row.revision):
-                raise StateError(
-                    f"the database holds seed set {row.seed_set!r} of a revision {row.revision} with"
-                    " another content than this history's\n"
-                    "  the revision was made anew after it had been applied, or seed_state was edited by"
-                    " hand: downgrade to seed_base with the version of the project that applied it, then"
-                    " upgrade with this one"
-                )
+            self._refuse_other_content(row)
         return recorded
+
+    def check_content(self) -> None:
+        """Raise StateError where the database holds what another history's revision of that id brought."""
+        connection = online(self.context)
+        if connection is not None and sa.inspect(connection).has_table(seed_state.name):
+            for row in connection.execute(sa.select(seed_state)):
+                self._refuse_other_content(row)
+
+    def _refuse_other_content(self, row: Any) -> None:
+        if row.sha256 != self.rail.sha256_of(row.revision):
+            raise StateError(
+                f"the database holds seed set {row.seed_set!r} of a revision {row.revision} with"
+                " another content than this history's\n"
+                "  the revision was made anew after it had been applied, or seed_state was edited by"
+                " hand: downgrade to seed_base with the version of the project that applied it, then"
+                " upgrade with this one"
+            )
 
     def _allows(self, seed_set: str) -> bool:
         return self.options.allows(seed_set, self.catalog.refused_in(seed_set))
