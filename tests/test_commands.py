@@ -136,6 +136,31 @@ def test_an_offline_script_for_another_state_refuses_to_run(project: Project) ->
     assert project.database.content(ledger=True) == before
 
 
+def test_refuses_a_step_down_from_two_revisions_that_would_take_the_schema_s(sqlite_project: Project) -> None:
+    project = sqlite_project
+    project.start_at("head")
+    project.alembic("downgrade", "seed_base")
+    before = project.database.content(ledger=True)
+    outcome = project.alembic_fails("downgrade", "-1")
+    assert outcome.code == 1
+    assert "-1 may mean a step of the schema or one of the seeds" in outcome.err
+    assert "alembic downgrade seed_base" in outcome.err
+    assert "UserWarning" not in outcome.text
+    assert project.database.content(ledger=True) == before
+
+
+def test_a_script_advises_options_that_it_has(sqlite_project: Project) -> None:
+    project = sqlite_project
+    project.start_at("head")
+    project.database.execute("UPDATE machines SET site = 'elsewhere' WHERE name = 'lumi'")
+    outcome = project.run("app.scripts.db.rollback_seed")
+    assert outcome.code == 1
+    assert "    --conflict keep       the rows stay as they are" in outcome.err
+    assert "-x " not in outcome.err
+    advised = project.alembic_fails("downgrade", "seed_base")
+    assert "    -x seed_conflict=keep       the rows stay as they are" in advised.err
+
+
 def test_an_edit_is_pending_until_a_revision_ships_it(project: Project) -> None:
     project.start_at("head")
     project.edit("simulations", add_ssp370)

@@ -73,10 +73,6 @@ class _Story:
         expected = int(one.argument.removeprefix("exit ")) if one.argument.startswith("exit") else 0
         self.sh(one.body, expected)
 
-    def _before(self, one: Step) -> None:
-        """`before: COMMAND` brings the database to where the document assumes it."""
-        self.sh(one.argument)
-
     def _output(self, one: Step) -> None:
         """`output`: what the last block printed, with a kind where it is that database's; `…` is anything."""
         if one.argument in ("", self.database.kind):

@@ -33,6 +33,8 @@ def alembic_config(options: Mapping[str, str | None] | None = None, *, quiet: bo
 
 
 _OPTIONS, _QUIET = "seed_options", "quiet"
+_FLAGS = {"seed_conflict": "--conflict", "seed_sets": "--sets"}
+"""What the scripts call the options of `-x`."""
 
 
 def seed(*, quiet: bool = False, **options: str | None) -> tuple[str, ...]:
@@ -171,7 +173,8 @@ def seed_options(config: Config, arguments: Mapping[str, str]) -> RunOptions:
     settings = get_settings()
     defaults = {"seed_conflict": settings.seed_conflict, "seed_sets": settings.seed_sets}
     given = {**arguments, **config.attributes.get(_OPTIONS, {})}
-    return RunOptions.parse(given, defaults, settings.environment, quiet=is_quiet(config))
+    flags = _FLAGS if _OPTIONS in config.attributes else {}
+    return RunOptions.parse(given, defaults, settings.environment, quiet=is_quiet(config), flags=flags)
 
 
 def is_quiet(config: Config) -> bool:

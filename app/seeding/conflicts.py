@@ -1,6 +1,6 @@
 """Conflicts between the seed and live rows: read back from a move, and put into words."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.seeding.errors import FAULT_LIMIT, SeedError
+from app.seeding.options import Policy
 from app.seeding.program import Plan, conflicts, pointing_rows
 from app.seeding.quoting import quoted, shown
 from app.seeding.rownames import RowNames
@@ -71,9 +72,12 @@ class Conflict:
 
 
 class ConflictError(SeedError):
-    """Live rows differ from what the seed expects; holds the conflicts listed and the total."""
+    """Live rows differ from what the seed expects; holds the conflicts listed and the total.
 
-    def __init__(self, conflicts: Sequence[Conflict], total: int) -> None:
+    `spelled` says an option in the words of whoever started the run.
+    """
+
+    def __init__(self, conflicts: Sequence[Conflict], total: int, spelled: Callable[[str, str], str]) -> None:
         self.conflicts, self.total = tuple(conflicts), total
         lines = [
             f"the database differs from what the seed expects: {total}"
@@ -85,12 +89,23 @@ class ConflictError(SeedError):
             lines.append(f"  … and {total - len(self.conflicts)} more")
         lines += [
             "  make the rows and the seed agree, then run the same command again; or choose another policy:",
-            "    -x seed_conflict=keep       the rows stay as they are, and the ledger remembers it",
-            "    -x seed_conflict=overwrite  the seed's values win, and the ledger keeps what was there;"
-            " rows that others point at stay",
-            "    -x seed_conflict=abort      nothing is written, as now",
+            *_policies(spelled),
         ]
         super().__init__("\n".join(lines))
+
+
+_POLICIES = {
+    Policy.KEEP: "the rows stay as they are, and the ledger remembers it",
+    Policy.OVERWRITE: "the seed's values win, and the ledger keeps what was there;"
+    " rows that others point at stay",
+    Policy.ABORT: "nothing is written, as now",
+}
+
+
+def _policies(spelled: Callable[[str, str], str]) -> list[str]:
+    said = {spelled("seed_conflict", policy): meaning for policy, meaning in _POLICIES.items()}
+    width = max(map(len, said))
+    return [f"    {option:{width}}  {meaning}" for option, meaning in said.items()]
 
 
 def read_conflicts(connection: Connection, plan: Plan, names: RowNames) -> tuple[list[Conflict], int]:

@@ -1,14 +1,18 @@
-"""Several heads: what Alembic asks to be one, and what a merge must not make one of."""
+"""Several heads: what Alembic asks to be one, what a merge must not make one of, what -1 cannot mean."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script.revision import MultipleHeads
 from alembic.util import CommandError
 
 from app.seeding.errors import RailError
+from app.seeding.history import SEED_BASE
 from app.seeding.placement import CLOSE, refuse_above_rail
+from app.seeding.quoting import shown
 from app.seeding.rail import Rail
 
 
@@ -22,6 +26,20 @@ def refuse_merge(rail: Rail, command: Callable[..., Iterable[Any]], config: Conf
         merged = rail.history.scripts.get_revisions(revisions or ())
         way = f"a seed revision is what merges the schema with the seeds: {CLOSE}"
         refuse_above_rail(rail.history, "a merge revision", [one.revision for one in merged if one], way)
+
+
+def refuse_step_from_several(rail: Rail, heads: Sequence[str], context: MigrationContext) -> None:
+    """Raise RailError for `downgrade -1` from two revisions, such as the schema's head and seed_base.
+
+    Alembic warns, and takes the first: a schema revision, which drops columns with what people wrote there.
+    """
+    target = context.opts.get("destination_rev")
+    if rail.exists and len(heads) > 1 and re.fullmatch(r"-\d+", str(target)):
+        at = " and ".join(map(shown, sorted(heads)))
+        raise RailError(
+            f"{target} may mean a step of the schema or one of the seeds, for the database is at {at};"
+            f" nothing was written\n  name the revision to go down to, such as alembic downgrade {SEED_BASE}"
+        )
 
 
 def with_way_out(rail: Rail, error: CommandError) -> CommandError:

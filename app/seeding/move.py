@@ -26,7 +26,7 @@ from app.seeding.ledger import TABLE_NAMES, kept_rows, seed_ledger
 from app.seeding.lines import Lone
 from app.seeding.live import Live, frozen_schema, lock_and_read
 from app.seeding.loads import BulkLoader, ScriptLoader, rows_missed
-from app.seeding.options import Policy
+from app.seeding.options import Policy, RunOptions
 from app.seeding.program import Plan, Statement
 from app.seeding.progress import Progress
 from app.seeding.quoting import one_line, said
@@ -52,8 +52,7 @@ class Move:
     source: str
     target: str
     sets: frozenset[str]
-    policy: Policy = Policy.ABORT
-    quiet: bool = False
+    options: RunOptions = field(default_factory=RunOptions)
     models: Models = field(default_factory=dict)
 
     @property
@@ -78,7 +77,7 @@ class Move:
         """
         lower, upper = sorted((self.source, self.target), key=self.rail.position)
         self.rail.verify(self.rail.between(lower, upper))
-        with Progress(shown=not (self.quiet or context.as_sql)) as progress:
+        with Progress(shown=not (self.options.quiet or context.as_sql)) as progress:
             return _Runner(self, context, progress).run()
 
 
@@ -213,7 +212,7 @@ class _Runner:
     def _may_revive(self) -> bool:
         """Whether an update may have to insert its row, or on the way down to delete it."""
         if self.move.upgrade:
-            return self.move.policy is Policy.OVERWRITE
+            return self.move.options.policy is Policy.OVERWRITE
         if self.connection is None:
             return True
         revived = sa.select(seed_ledger.c.seed_id).where(seed_ledger.c.outcome == "revived")
@@ -265,7 +264,7 @@ class _Runner:
             from_nothing=self.move.source == SEED_BASE,
             target=self.move.rail.position(self.move.target),
             dialect=self.dialect,
-            policy=self.move.policy,
+            policy=self.move.options.policy,
             seen=self._known(),
         )
 
@@ -284,14 +283,14 @@ class _Runner:
             names = RowNames(move.rail, (move.source, move.target), move.tables)
             with self.dialect.readable(self.connection):
                 found, total = read_conflicts(self.connection, plan, names)
-            if total and self.move.policy is Policy.ABORT:
-                raise ConflictError(found, total)
+            if total and self.move.options.policy is Policy.ABORT:
+                raise ConflictError(found, total, move.options.spelled)
             if total:
                 self._report(found, total)
             return
         # The client prints them, then stops at the guard.
         self.context.execute(sa.select(program.conflicts))
-        if self.move.policy is Policy.ABORT:
+        if self.move.options.policy is Policy.ABORT:
             count = sa.select(sa.func.count()).select_from(program.conflicts)
             stop_if_any(self.context, "conflicts with live rows, listed above", count)
         guard_later_columns(self.context, plan, self.move.models)
@@ -334,7 +333,7 @@ class _Runner:
 
     def _report(self, found: Sequence[Conflict], total: int) -> None:
         """Under keep and overwrite the conflicts are settled, and said."""
-        policy = self.move.policy
+        policy = self.move.options.policy
         log.warning(
             "%d difference%s from what the seed expects, settled by seed_conflict=%s:",
             total, "s" * (total > 1), policy,
@@ -350,7 +349,11 @@ class _Runner:
                 refuse_missed(self.context, *statement.missed, statement.sql)
                 continue
             if statement.probe:
-                if self.connection is not None and self.move.policy is Policy.ABORT and statement.counts:
+                if (
+                    self.connection is not None
+                    and self.move.options.policy is Policy.ABORT
+                    and statement.counts
+                ):
                     self.tally[statement.counts] += self.connection.scalar(statement.sql) or 0
                 continue
             if self.connection is None:

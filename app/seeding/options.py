@@ -1,7 +1,7 @@
 """What a run may be told: the policy for conflicts, the seed sets, the fate of rows that left a document."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
@@ -31,7 +31,8 @@ class RunOptions:
     """The options of one run.
 
     `environment` is where it runs, as the seed sets' `refused_in` names it. `sets` are the seed sets asked
-    for by name, or `all`; without any, the environment decides. `quiet` runs show no progress.
+    for by name, or `all`; without any, the environment decides. `quiet` runs show no progress. `flags` are a
+    program's own names for options, such as `--conflict`, where people do not say `-x seed_conflict=…`.
     """
 
     policy: Policy = Policy.ABORT
@@ -39,6 +40,7 @@ class RunOptions:
     sets: frozenset[str] = frozenset()
     removed: Removed = Removed.DELETE
     quiet: bool = False
+    flags: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(
@@ -48,6 +50,7 @@ class RunOptions:
         environment: str,
         *,
         quiet: bool = False,
+        flags: Mapping[str, str] | None = None,
     ) -> "RunOptions":
         """The options of `-x` arguments over defaults; OptionError for what does not exist."""
         unknown = sorted(name for name in arguments if name.startswith("seed_") and name not in _NAMES)
@@ -61,7 +64,12 @@ class RunOptions:
             sets=frozenset(name.strip() for name in sets.split(",") if name.strip()),
             removed=_choice(Removed, "seed_removed", given.get("seed_removed") or Removed.DELETE),
             quiet=quiet,
+            flags=flags or {},
         )
+
+    def spelled(self, name: str, value: str) -> str:
+        """How whoever started the run says an option; advice that names another way would be refused."""
+        return f"{self.flags[name]} {value}" if name in self.flags else f"-x {name}={value}"
 
     def allows(self, seed_set: str, refused_in: frozenset[str]) -> bool:
         """Whether a seed set may go where the run happens."""

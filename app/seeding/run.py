@@ -19,7 +19,7 @@ from alembic.util import CommandError
 from app.seeding.dialects import dialect_named
 from app.seeding.errors import OptionError, SetupError, StateError
 from app.seeding.failures import named_failures
-from app.seeding.heads import refuse_merge, with_way_out
+from app.seeding.heads import refuse_merge, refuse_step_from_several, with_way_out
 from app.seeding.history import SEED_BASE, is_seed
 from app.seeding.ledger import TABLE_NAMES, kept_rows, metadata, seed_ledger, seed_state
 from app.seeding.options import RunOptions
@@ -128,6 +128,7 @@ class SeedRun:
             if not context.as_sql:
                 self.rail.history.check_heads(heads)
             refuse_merge(self.rail, command, context.config)
+            refuse_step_from_several(self.rail, heads, context)
             for name in self.rail.orphans() if self.rail.exists else ():
                 log.warning("%s %s: %s", name, ORPHAN, RESTORE_OR_DELETE)
             try:
@@ -242,7 +243,7 @@ class SeedRun:
             names = frozenset(sources[source])
             models = self.catalog.models if self.context.as_sql else {}
             for stop in (*self._stops(source, target), target):
-                move = Move(self.rail, source, stop, names, self.options.policy, self.options.quiet, models)
+                move = Move(self.rail, source, stop, names, self.options, models)
                 moved += move.run(self.context)
                 source = stop
         self._report(moved, target)
@@ -282,8 +283,8 @@ class SeedRun:
 
     def _leave_out(self, name: str, state: "_SetState") -> None:
         log.warning(
-            "seed set %s is left out in %s; -x seed_sets=all brings it in",
-            name, self.options.environment,
+            "seed set %s is left out in %s; %s brings it in",
+            name, self.options.environment, self.options.spelled("seed_sets", "all"),
         )  # fmt: skip
         # A script cannot know how far a set got that was left out before.
         if not state.left_out and (not self.context.as_sql or state.revision == SEED_BASE):
