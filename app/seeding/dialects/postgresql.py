@@ -403,7 +403,9 @@ def _record(table: str) -> str:
         "SELECT FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid"
         f" WHERE a.attrelid = '{literal}'::regclass AND t.typtype = 'd'"
     )
-    return f'(SELECT "a row" FROM {table} AS "a row" WHERE EXISTS ({domains}) LIMIT 1)'  # noqa: S608
+    # A column of this name would be taken instead, be it one of the query around.
+    alias = '"a row that lends the seed its record"'
+    return f"(SELECT {alias} FROM {table} AS {alias} WHERE EXISTS ({domains}) LIMIT 1)"  # noqa: S608
 
 
 def _lock(names: Iterable[str], mode: str) -> sa.TextClause:
