@@ -427,6 +427,26 @@ def test_a_key_of_a_table_named_like_one_of_the_run_s_own_counts(postgres: World
     assert count(postgres, "seed_delete_groups") == 1
 
 
+def test_a_key_with_a_period_counts(postgres: World) -> None:
+    if postgres.database.scalar("SELECT current_setting('server_version_num')::int") < 180000:
+        pytest.skip("PostgreSQL 18 has the first keys with PERIOD")
+    execute(
+        postgres,
+        "CREATE EXTENSION btree_gist",
+        "ALTER TABLE groups ADD valid daterange DEFAULT '[2020-01-01,2021-01-01)'",
+        "ALTER TABLE groups ADD UNIQUE (id, valid WITHOUT OVERLAPS)",
+        "CREATE TABLE visits (m uuid, during daterange,"
+        " FOREIGN KEY (m, PERIOD during) REFERENCES groups (id, PERIOD valid))",
+        f"INSERT INTO visits VALUES ('{A}', '[2020-03-01,2020-04-01)')",
+    )
+    with pytest.raises(
+        ConflictError, match=r"groups \(a\) would be deleted, but 1 row of visits\.m points at it"
+    ):
+        postgres.downgrade()
+    postgres.downgrade("seed_base", "keep")
+    assert sizes(postgres) == {"a": 1}
+
+
 # -- what a role may not see -----------------------------------------------------------------------
 
 

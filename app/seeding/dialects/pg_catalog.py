@@ -81,9 +81,11 @@ FOREIGN_KEYS = _of_tables(
       part.oid <> target.oid AND NOT part.relispartition AND part.relkind <> 'p' AS parted,
       part_space.nspname::text AS part_schema, part.relname::text AS part,
       (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(key.conkey) WITH ORDINALITY k(num, n)
-        JOIN pg_attribute a ON a.attrelid = child.oid AND a.attnum = k.num) AS child_columns,
+        JOIN pg_attribute a ON a.attrelid = child.oid AND a.attnum = k.num AND k.n <= compared.n)
+        AS child_columns,
       (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(key.confkey) WITH ORDINALITY k(num, n)
-        JOIN pg_attribute a ON a.attrelid = part.oid AND a.attnum = k.num) AS target_columns,
+        JOIN pg_attribute a ON a.attrelid = part.oid AND a.attnum = k.num AND k.n <= compared.n)
+        AS target_columns,
       EXISTS (SELECT FROM pg_attribute a
         WHERE a.attrelid = part.oid AND a.attnum = ANY (key.confkey) AND a.attgenerated <> '') AS derived,
       (SELECT array_agg(a.attname::text ORDER BY k.n) FROM pg_constraint own,
@@ -102,6 +104,9 @@ FOREIGN_KEYS = _of_tables(
     JOIN pg_namespace AS part_space ON part_space.oid = part.relnamespace
     JOIN pg_class AS child ON child.oid = key.conrelid
     JOIN pg_namespace AS space ON space.oid = child.relnamespace
+    -- Of a key with PERIOD, which comes last and must lie within others, the rest is to be equal.
+    CROSS JOIN LATERAL (SELECT cardinality(key.conkey)
+      - coalesce((to_jsonb(key) ->> 'conperiod')::boolean, false)::int AS n) AS compared
     -- A key of a partitioned table, or at one, stands once more for each of its partitions, with a parent.
     WHERE key.contype = 'f' AND key.conparentid = 0
     ORDER BY child.relname, space.nspname, key.conname
