@@ -23,12 +23,13 @@ Sample = tuple[Any, Any]
 
 def check_binding(type_: TypeEngine[Any], frozen: ColumnType, where: str) -> None:
     """Raise SetupError where the application's own statements would store something else than a seed does."""
-    if isinstance(type_, sa.Enum):
-        _check_enum(type_, where)
+    inner = _inner(type_)
+    if isinstance(inner, sa.Enum):
+        _check_enum(inner, where)
     for dialect in _dialects():
         own = type_.dialect_impl(dialect)
         if _in_sql(type_, dialect) or not all(
-            _stored_as_is(own, frozen, sample, dialect) for sample in _samples(type_, frozen)
+            _stored_as_is(own, frozen, sample, dialect) for sample in _samples(inner, frozen)
         ):
             raise SetupError(
                 f"{where}: the type {_name(type_)} changes values on their way to the database, and a seed"
@@ -36,6 +37,13 @@ def check_binding(type_: TypeEngine[Any], frozen: ColumnType, where: str) -> Non
                 "  declare the column volatile and let the application fill it, or use a type that stores"
                 " what it is given"
             )
+
+
+def _inner(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """What decorators stand around: it says what the application gives them, and which values there are."""
+    while isinstance(type_, sa.types.TypeDecorator):
+        type_ = type_.impl_instance
+    return type_
 
 
 def _check_enum(type_: sa.Enum, where: str) -> None:

@@ -133,6 +133,17 @@ def test_refuses_an_enum_that_is_stored_by_name(members: Any) -> None:
     assert "values_callable" in said
 
 
+class Plain(sa.types.TypeDecorator[Any]):
+    """An enum with a wrapper that changes nothing."""
+
+    impl = sa.Enum
+
+
+def test_looks_for_an_enum_behind_a_decorator() -> None:
+    assert "the enum Genre is stored by name" in refusal(Plain(Genre, native_enum=False, length=20))
+    assert frozen(Plain(Genre, native_enum=False, length=20, values_callable=by_value)).columns["value"]
+
+
 def test_takes_an_enum_that_stores_what_a_document_says() -> None:
     for type_ in (
         sa.Enum(Genre, native_enum=False, values_callable=by_value),
