@@ -280,6 +280,17 @@ def test_a_deadlock_and_a_lock_in_the_middle_of_a_run_have_their_own_names(
         assert "gave up after 7 s" in str(caught.value)
 
 
+def test_a_connection_that_was_never_had_is_not_said_to_be_lost(
+    refused: Refused, postgresql: Database
+) -> None:
+    nowhere = make_url(postgresql.url).set(host="127.0.0.1", port=1, query={})
+    missing = make_url(postgresql.url).set(database="nobody_made_it")
+    for url in (nowhere, missing):
+        message = refused(6, url.render_as_string(hide_password=False))
+        assert "no connection was had" in message
+        assert "commit" not in message
+
+
 def test_a_connection_that_ends_in_the_middle_of_a_run_is_said(
     refused: Refused, postgresql: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

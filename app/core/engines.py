@@ -9,13 +9,20 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, Connection
-from sqlalchemy.exc import ArgumentError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from app.core.config import Settings, get_settings
 from app.core.errors import ConfigurationError, DatabaseUnavailable
 from app.core.sqlite import require_folder
-from app.seeding.failures import UNUSABLE, DatabaseFailure, named_failures
+from app.seeding.failures import (
+    LOST,
+    UNREACHED,
+    UNUSABLE,
+    DatabaseFailure,
+    failure_of,
+    named_failures,
+)
 from app.seeding.quoting import said
 
 
@@ -152,7 +159,10 @@ def connected(engine: Engine, *, lock_timeout: float | None = None) -> Iterator[
 
 
 def _connection(engine: Engine) -> Connection:
-    """A connection; ConfigurationError for an option that is refused before anything is asked of a server."""
+    """A connection, or DatabaseFailure.
+
+    ConfigurationError for an option that is refused before anything is asked of a server.
+    """
     try:
         return engine.connect()
     except ProgrammingError as error:
@@ -161,6 +171,12 @@ def _connection(engine: Engine) -> Connection:
         raise ConfigurationError(
             f"DATABASE_URL has an option that its driver refuses: {said(error.orig)}"
         ) from None
+    except OperationalError as error:
+        failure = failure_of(error)
+        if failure is None or failure.kind is not LOST:
+            raise
+        # What was never had cannot have been lost in the middle of something.
+        raise DatabaseFailure(UNREACHED, failure.reason) from error
 
 
 @lru_cache(maxsize=1)

@@ -57,9 +57,14 @@ READ_ONLY = Kind(
 )
 LOST = Kind(
     "lost",
-    "the connection is gone, or was never had: see to the server and to DATABASE_URL, then run the same"
-    " command again; it sees for itself whether the last commit was still made",
+    "the connection is gone: see to the server, then run the same command again; it sees for itself whether"
+    " the last commit was still made",
     ("08", "57P", "28", "3D"),
+)
+UNREACHED = Kind(
+    "unreached",
+    "no connection was had: look whether the server runs, and whether DATABASE_URL has the right host, port,"
+    " user, password and name of a database",
 )
 REFUSED = Kind(
     "refused",
