@@ -289,7 +289,7 @@ class _Runner:
                 self._report(found, total)
             return
         # The client prints them, then stops at the guard.
-        self.context.execute(sa.select(program.conflicts))
+        self.context.execute(sa.select(*map(self.dialect.listed, program.conflicts.c)))
         if self.move.options.policy is Policy.ABORT:
             count = sa.select(sa.func.count()).select_from(program.conflicts)
             stop_if_any(self.context, "conflicts with live rows, listed above", count)

@@ -116,3 +116,18 @@ def test_a_comment_of_a_script_ends_where_it_should(dialect: str) -> None:
     comment, _, statement = written.getvalue().partition("\n\n")
     assert comment == "-- stops here if there are rows of a DROP TABLE users; --"
     assert statement.startswith("INSERT INTO seed_guard")
+
+
+def test_a_script_s_report_ends_no_line_where_a_value_does(make_on_sqlite: Make) -> None:
+    states = [
+        {**groups(g=1), "nodes": {node_id("x", "g"): node("x", "g") | {"slot": slot}}}
+        for slot in ("one", "two")
+    ]
+    world = make_on_sqlite((states, 99, []))
+    world.upgrade("seed_0001")
+    world.database.execute("UPDATE nodes SET slot = 'a' || char(10) || 'forged' || char(27) || '[2J'")
+    script = world.script("upgrade", "seed_0001:seed_0002")
+    world.database.close()
+    ended = world.database.run_script(script)
+    assert ended.returncode
+    assert r"|slot|two|a\nforged\x1b[2J" in ended.stdout

@@ -256,6 +256,10 @@ class SeedDialect(ABC):
         """A value as text, for a report."""
         return sa.cast(value, sa.Text())
 
+    def listed(self, column: sa.Column[Any]) -> ColumnElement[Any]:
+        """A column of a script's report, for a client that may print a value as it is."""
+        return column
+
     def to_ledger(self, value: Any) -> ColumnElement[Any]:
         """A live column's value as the ledger keeps it."""
         return sa.cast(value, sa.Text())

@@ -204,6 +204,14 @@ class SQLiteDialect(SeedDialect):
         finally:
             driver.text_factory = usual
 
+    def listed(self, column: sa.Column[Any]) -> ColumnElement[Any]:
+        # The client ends a line and moves the cursor where a value says so.
+        shown: ColumnElement[Any] = column
+        if isinstance(column.type, sa.Text):
+            for code, escape in _CURSORS:
+                shown = sa.func.replace(shown, sa.func.char(code), escape)
+        return shown.label(column.name)
+
     def to_ledger(self, value: Any) -> ColumnElement[Any]:
         return sa.type_coerce(value, sa.LargeBinary())
 
@@ -229,6 +237,10 @@ class SQLiteDialect(SeedDialect):
                 columns = [name for name in json.loads(row.all_columns) if name in words]
             found[row.name].append(Unique(tuple(columns), exact))
         return found
+
+
+_CURSORS = ((8, "\\b"), (9, "\\t"), (10, "\\n"), (13, "\\r"), (27, "\\x1b"), (0x9B, "\\x9b"))
+"""Characters that end a line or move a cursor, as a script's report has them."""
 
 
 def _spelled_out(raw: bytes) -> str:
