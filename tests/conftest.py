@@ -1,6 +1,7 @@
 """Fixtures: each database in turn, a copy of the project to edit, and the real commands as processes."""
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,18 @@ from tests.support.project import Project
 COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 # The quick profile is the same every time, and does not shrink: that takes minutes of migrations.
 settings.register_profile(
-    "quick", max_examples=5, derandomize=True, phases=[Phase.explicit, Phase.generate], **COMMON
+    "quick", max_examples=3, derandomize=True, phases=[Phase.explicit, Phase.generate], **COMMON
 )
 settings.register_profile("search", max_examples=150, phases=[Phase.explicit, Phase.generate], **COMMON)
 # Of each law, on each kind of database: thousands in all, and an hour.
 settings.register_profile("long", max_examples=500, **COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_configure() -> None:
+    """Ctrl-C is tried, also by tests that a shell has put into the background, where nobody heeds it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:

@@ -218,6 +218,7 @@ def add_machine(database: Database, name: str) -> None:
     )
 
 
+@pytest.mark.long
 def test_a_refused_seed_takes_the_schema_steps_of_its_run_back(project: Project) -> None:
     project.alembic("upgrade", "0001")
     add_machine(project.database, "lumi")

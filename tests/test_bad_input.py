@@ -216,6 +216,7 @@ def test_every_kind_of_bad_document_is_one_clear_error_and_writes_nothing(sqlite
     assert project.database.content(ledger=True, volatile=True) == before
 
 
+@pytest.mark.long
 def test_every_fault_of_both_documents_is_in_one_report_on_each_database(project: Project) -> None:
     project.start_at("head")
     before, files = project.database.content(ledger=True, volatile=True), project.versions()

@@ -204,6 +204,7 @@ def _add_column(project: Project) -> None:
     schemas.write_text(schemas.read_text() + "    nodes: int | None = None\n")
 
 
+@pytest.mark.long
 def test_one_command_puts_a_model_change_and_a_seed_change_on_their_rails(project: Project) -> None:
     project.start_at("head")
     _add_column(project)
@@ -239,6 +240,7 @@ def test_a_model_change_alone_still_leaves_one_head(sqlite_project: Project) -> 
     project.alembic("check")
 
 
+@pytest.mark.long
 def test_a_plain_revision_lands_on_the_schema_rail_and_keeps_one_head(project: Project) -> None:
     project.start_at("head")
     project.edit("simulations", add_ssp370)

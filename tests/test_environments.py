@@ -110,6 +110,7 @@ def test_a_rollback_by_one_revision_knows_that_a_set_was_left_out(production: Pr
     assert production.database.content() == before
 
 
+@pytest.mark.long
 def test_a_catalog_loaded_before_the_database_became_production_stays_as_it_is(project: Project) -> None:
     project.start_at("seed_0002")
     loaded = {name: project.database.content()[name] for name in ("simulations", "artifacts")}
@@ -126,6 +127,7 @@ def test_a_catalog_loaded_before_the_database_became_production_stays_as_it_is(p
     assert (count(project, "machines"), count(project, "simulations")) == (0, 0)
 
 
+@pytest.mark.long
 def test_a_catalog_that_stayed_behind_catches_up_when_it_is_asked_for(project: Project) -> None:
     project.start_at("seed_0002")
     project.alembic("upgrade", "head", **PRODUCTION)
@@ -137,6 +139,7 @@ def test_a_catalog_that_stayed_behind_catches_up_when_it_is_asked_for(project: P
     assert project.database.content() == behind
 
 
+@pytest.mark.long
 def test_a_script_for_production_leaves_the_demo_catalog_out(production: Project) -> None:
     script = production.alembic("upgrade", "head", "--sql")
     assert script.err.count(LEFT_OUT) == 1

@@ -7,6 +7,9 @@ import pytest
 from tests.support.databases import LEDGER
 from tests.support.project import Project
 
+# Every case is a history of several revisions, each made by the real command.
+pytestmark = pytest.mark.long
+
 LEAF = "u-cx214-ukesm1p1-historical"
 
 
@@ -52,7 +55,6 @@ def test_a_released_row_stays_and_is_nobodys_but_the_users(project: Project) -> 
     assert "description was changed" in outcome.err
 
 
-@pytest.mark.long
 def test_a_fresh_install_has_a_released_row_as_a_stepwise_one_does(project: Project) -> None:
     take_out_on(project)
     project.alembic("upgrade", "head")
@@ -71,7 +73,6 @@ def take_out_on(project: Project) -> None:
     project.alembic("downgrade", "seed_base")
 
 
-@pytest.mark.long
 def test_a_released_row_that_returns_to_the_document_is_updated_in_place(project: Project) -> None:
     project.start_at("head")
     simulation = find(project.read("simulations"))
@@ -88,7 +89,6 @@ def test_a_released_row_that_returns_to_the_document_is_updated_in_place(project
     assert there(project) == 0
 
 
-@pytest.mark.long
 def test_a_renamed_row_is_another_row_and_users_rows_on_the_old_one_stop_it(project: Project) -> None:
     project.start_at("head")
     project.edit("simulations", lambda all_: find(all_).update(caseName="renamed"))
@@ -130,7 +130,6 @@ def own_machine(project: Project) -> None:
     )
 
 
-@pytest.mark.long
 def test_an_adopted_row_that_leaves_and_returns_is_its_owners_at_every_step_back(project: Project) -> None:
     project.start_at("head")
     own_machine(project)

@@ -12,6 +12,9 @@ from tests.support.databases import Database
 from tests.support.project import Project
 from tests.test_policies import OWN, add_machine
 
+# Large loads, and everything that stands in their way.
+pytestmark = pytest.mark.long
+
 OTHER = "3a5e7f10000040008000000000000002"
 TABLES = in_foreign_key_order(seed_catalog().tables.values())
 

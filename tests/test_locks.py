@@ -77,6 +77,7 @@ def test_of_two_runs_at_once_one_seeds_and_the_other_finds_nothing_to_do(project
     assert seeded["seed_ledger"] == []
 
 
+@pytest.mark.long
 def test_runs_that_wait_for_the_same_lock_take_turns(project: Project) -> None:
     with lock_held(project.database):
         runs = [project.start("alembic", "upgrade", "head") for _ in range(3)]
@@ -147,6 +148,7 @@ def test_a_killed_run_leaves_no_lock_behind(project: Project) -> None:
     assert INSERTED in outcome.err
 
 
+@pytest.mark.long
 def test_a_run_waits_for_a_user_s_open_transaction_and_then_gives_up(project: Project) -> None:
     project.start_at("head")
     before = project.database.content(ledger=True)
@@ -212,6 +214,7 @@ def test_a_deadlock_with_a_user_ends_one_of_the_two_with_a_message(servers: Serv
 
 
 @pytest.mark.parametrize("command", [("upgrade", "head"), ("downgrade", "seed_base")], ids=" ".join)
+@pytest.mark.long
 def test_an_open_reader_does_not_make_a_run_hang_or_write_half(
     project: Project, command: tuple[str, str]
 ) -> None:

@@ -7,6 +7,9 @@ import pytest
 
 from tests.support.project import HEAD, Project
 
+# Every case runs a handful of commands, for each policy; the laws of `make test` try policies too.
+pytestmark = pytest.mark.long
+
 OWN = "3a5e7f10000040008000000000000001"
 """The id of somebody's own row."""
 LUMI = "icon-r2b8-ssp370-lumi-t02"
@@ -165,7 +168,6 @@ WAYS = {
 
 @pytest.mark.parametrize("choice", SETTLING)
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.long
 def test_a_policy_may_be_given_in_several_ways(sqlite_project: Project, way: str, choice: str) -> None:
     project = sqlite_project
     project.start_at("0002")
@@ -241,7 +243,6 @@ def test_the_rows_that_point_at_one_are_named_up_to_three(project: Project) -> N
 
 
 @pytest.mark.parametrize("choice", POLICIES)
-@pytest.mark.long
 def test_an_upgrade_never_cascades_a_user_s_artifact_away(project: Project, choice: str) -> None:
     project.start_at("head")
     add_artifact(project)
@@ -259,7 +260,6 @@ def test_an_upgrade_never_cascades_a_user_s_artifact_away(project: Project, choi
 
 
 @pytest.mark.parametrize("choice", POLICIES)
-@pytest.mark.long
 def test_an_operator_s_own_table_protects_its_rows_whatever_its_key_says(
     project: Project, choice: str
 ) -> None:
@@ -286,7 +286,6 @@ def test_an_operator_s_own_table_protects_its_rows_whatever_its_key_says(
 
 
 @pytest.mark.parametrize("choice", SETTLING)
-@pytest.mark.long
 def test_an_edit_of_a_column_that_the_seed_changes_survives_the_way_up_and_down(
     project: Project, choice: str
 ) -> None:
@@ -360,7 +359,6 @@ def test_a_machine_that_was_renamed_keeps_its_name_and_gets_the_new_simulations(
 
 
 @pytest.mark.parametrize("choice", POLICIES)
-@pytest.mark.long
 def test_a_rollback_takes_a_renamed_machine_for_an_edited_one(project: Project, choice: str) -> None:
     project.start_at("head")
     project.database.execute(RENAME)
@@ -395,7 +393,6 @@ def delete_simulation(project: Project, id_: str) -> None:
 
 
 @pytest.mark.parametrize("choice", POLICIES)
-@pytest.mark.long
 def test_a_row_that_is_gone_comes_back_only_where_that_is_asked_for(project: Project, choice: str) -> None:
     project.start_at("seed_0002")
     delete_simulation(project, FINISHED)

@@ -99,6 +99,7 @@ def rolls_back(workshop: Workshop) -> None:
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["not yet applied", "applied"])
+@pytest.mark.long
 def test_a_schema_revision_above_a_seed_revision_is_refused_and_the_advice_mends_it(
     opened: Workshop, applied: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -175,6 +175,7 @@ def test_the_designs_line_of_a_change_file_is_one() -> None:
 
 @pytest.mark.early
 @ONE_DATABASE
+@pytest.mark.long
 def test_the_engine_works_in_another_project_as_its_guide_says(database: Database, tmp_path: Path) -> None:
     root = tmp_path / "shop"
     shutil.copytree(

@@ -39,6 +39,7 @@ def refused(project: Project, *commands: tuple[str, ...]) -> list[str]:
 # -- stamps ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_an_upgrade_applies_what_was_only_stamped_and_says_so(project: Project) -> None:
     project.start_at("head")
     seeded = rows(project)
@@ -86,6 +87,7 @@ def test_a_rollback_after_a_stamp_back_takes_everything_back(project: Project) -
 # -- the ledger edited by hand ---------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_lost_record_of_a_seed_set_is_restored_by_adopting_its_rows(project: Project) -> None:
     project.start_at("head")
     seeded = rows(project)
@@ -101,6 +103,7 @@ def test_a_lost_record_of_a_seed_set_is_restored_by_adopting_its_rows(project: P
     assert (count(project, "machines"), count(project, "simulations")) == (MACHINES, 0)
 
 
+@pytest.mark.long
 def test_a_record_of_an_older_revision_is_brought_to_the_version(project: Project) -> None:
     project.start_at("seed_0002")
     older = project.database.rows("SELECT revision, sha256 FROM seed_state WHERE seed_set = 'simulations'")[0]
@@ -123,6 +126,7 @@ EDITS = {
 
 
 @pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.long
 def test_a_record_that_contradicts_the_history_stops_every_run(project: Project, edit: str) -> None:
     project.start_at("head")
     project.database.execute(EDITS[edit])
@@ -172,6 +176,7 @@ def test_two_files_of_one_seed_revision_are_refused_by_every_command(sqlite_proj
         assert 'alembic upgrade head, then alembic revision --autogenerate -m "…"' in message
 
 
+@pytest.mark.long
 def test_two_revisions_after_the_same_one_are_refused_and_the_advice_mends_it(
     sqlite_project: Project,
 ) -> None:
@@ -275,6 +280,7 @@ def test_a_broken_change_file_is_refused_by_check_and_revision(sqlite_project: P
 
 
 @pytest.mark.parametrize("fault", BROKEN)
+@pytest.mark.long
 def test_a_broken_change_file_is_refused_by_downgrade(sqlite_project: Project, fault: str) -> None:
     sqlite_project.start_at("head")
     break_it, message = BROKEN[fault]

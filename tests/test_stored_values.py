@@ -77,6 +77,7 @@ def test_what_a_column_makes_of_a_value_is_no_edit(postgresql: Database, tmp_pat
     assert texts(items) == before
 
 
+@pytest.mark.long
 def test_an_edit_is_one_to_the_last_bit(postgresql: Database, tmp_path: Path) -> None:
     items = of_every_kind(postgresql, tmp_path / "items")
     items.ship(element(0))
@@ -91,6 +92,7 @@ def test_an_edit_is_one_to_the_last_bit(postgresql: Database, tmp_path: Path) ->
     assert not items.run_script("downgrade", "seed_0001:seed_base")
 
 
+@pytest.mark.long
 def test_an_edit_comes_back_to_the_last_bit(postgresql: Database, tmp_path: Path) -> None:
     items = of_every_kind(postgresql, tmp_path / "items")
     items.ship(element(0))
@@ -141,6 +143,7 @@ def test_a_collation_of_sqlite_hides_no_edit(sqlite: Database, tmp_path: Path, c
      ("BLOB", sa.Integer(), 1, "integer"), ("NUMERIC", sa.Float(), 2.0, "integer"),
      ("JSON", sa.JSON(), 1.5, "real"), ("REAL", sa.Integer(), 1, "real")],
 )  # fmt: skip
+@pytest.mark.long
 def test_sqlite_compares_what_the_column_made_of_a_value(
     sqlite: Database, tmp_path: Path, ddl: str, type_: Any, one: Any, stored: str
 ) -> None:

@@ -9,6 +9,9 @@ import pytest
 from tests.scripts.users.running import through_shell
 from tests.support.project import Project
 
+# Every case runs commands with odd streams.
+pytestmark = pytest.mark.long
+
 SEED = "app.scripts.db.seed"
 SCRIPT = ("alembic", "upgrade", "seed_base:seed_0002", "--sql")
 
@@ -130,7 +133,6 @@ def test_a_result_that_cannot_be_written_is_an_output_error(
 @pytest.mark.parametrize(
     "arguments", [("check",), ("revision", "-m", "more"), ("merge", "--splice", "0001", "0002")]
 )
-@pytest.mark.long
 def test_what_alembic_says_by_the_way_changes_nothing(
     sqlite_project: Project, unbuffered: str, redirect: str, arguments: tuple[str, ...]
 ) -> None:
@@ -145,7 +147,6 @@ def test_what_alembic_says_by_the_way_changes_nothing(
 
 
 @pytest.mark.parametrize("redirect", ["2>/dev/full", "2>&-", ">&-", ">&- 2>&-"])
-@pytest.mark.long
 def test_what_nobody_wants_to_hear_changes_no_exit_code(sqlite_project: Project, redirect: str) -> None:
     done = through_shell(sqlite_project, f'exec "$@" {redirect}', SEED)
     assert done.code == 0, done.err

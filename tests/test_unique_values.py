@@ -57,6 +57,7 @@ def elements(**choices: int) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.long
 def test_rows_swap_pass_on_and_free_unique_values_of_any_kind(database: Database, tmp_path: Path) -> None:
     items = of_every_kind(database, tmp_path / "items")
     items.ship(*elements(a=0, b=1, c=2))
@@ -126,6 +127,7 @@ def test_a_swap_that_a_check_leaves_no_room_for_is_one_sentence(database: Databa
 
 
 @pytest.mark.parametrize("index", ["(lower(code))", "(code) WHERE size > 0"])
+@pytest.mark.long
 def test_expressions_and_conditions_are_unique_keys_too(
     database: Database, tmp_path: Path, index: str
 ) -> None:
@@ -155,6 +157,7 @@ def test_nulls_that_collide_are_no_way_out(postgresql: Database, tmp_path: Path)
     assert items.values("value") == {"a": 1, "b": 2, "c": 3, "d": None}
 
 
+@pytest.mark.long
 def test_a_column_that_others_point_at_is_not_moved_about(database: Database, tmp_path: Path) -> None:
     items = Items(
         database,

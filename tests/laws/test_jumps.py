@@ -13,6 +13,9 @@ import sqlalchemy as sa
 from tests.laws.test_optional_links import NOTHING, add_users, edit, own_group, owner, state
 from tests.laws.world import GROUPS, Make, World, user_id
 
+# Each is a history with several policies, and most are expected to fail until the merge is made anew.
+pytestmark = pytest.mark.long
+
 FORGOTTEN = pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
@@ -55,8 +58,7 @@ def delete(world: World) -> None:
         connection.execute(sa.delete(GROUPS))
 
 
-STEPS = pytest.param("steps", marks=pytest.mark.long)
-WAYS = pytest.mark.parametrize("way", [STEPS, pytest.param("jump", marks=FORGOTTEN)])
+WAYS = pytest.mark.parametrize("way", ["steps", pytest.param("jump", marks=FORGOTTEN)])
 
 
 # -- a value that changes and returns --------------------------------------------------------------
@@ -223,7 +225,7 @@ def test_a_group_that_is_taken_again_gets_back_what_its_owner_wrote_meanwhile(
     assert sizes(world) == [7]
 
 
-@pytest.mark.parametrize("way", [STEPS, "jump"])
+@pytest.mark.parametrize("way", ["steps", "jump"])
 @pytest.mark.parametrize("first", ["keep", "overwrite"])
 def test_a_group_that_is_taken_again_goes_back_to_its_owner_at_the_bottom(
     make: Make, first: str, way: str

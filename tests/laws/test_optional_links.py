@@ -15,6 +15,9 @@ from tests.laws.test_laws import try_to
 from tests.laws.users import OWN
 from tests.laws.world import GROUPS, USERS, Make, World, group_id, user_id
 
+# Each is a history with several policies, and the random laws of `make test` have optional links too.
+pytestmark = pytest.mark.long
+
 POLICIES = ["abort", "keep", "overwrite"]
 A = UUID(group_id("a"))
 

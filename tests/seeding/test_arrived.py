@@ -100,6 +100,7 @@ def test_refuses_what_did_not_arrive_online_and_in_a_script(
     assert world.run_script(script)
 
 
+@pytest.mark.long
 def test_refuses_a_row_of_somebodys_that_did_not_take_the_seeds_values(
     database: Database, tmp_path: Path
 ) -> None:
@@ -117,6 +118,7 @@ def test_refuses_a_row_of_somebodys_that_did_not_take_the_seeds_values(
     assert world.run_script(script)
 
 
+@pytest.mark.long
 def test_refuses_on_the_way_down_what_did_not_arrive(database: Database, tmp_path: Path) -> None:
     world = moving(database, tmp_path)
     world.upgrade()
@@ -176,6 +178,7 @@ def test_a_trigger_that_keeps_a_volatile_column_is_in_nobodys_way(database: Data
 
 
 @pytest.mark.parametrize("table", ["seed_ledger", "seed_state", "alembic_version"])
+@pytest.mark.long
 def test_refuses_triggers_and_rules_on_what_a_run_writes_down(
     database: Database, tmp_path: Path, table: str
 ) -> None:

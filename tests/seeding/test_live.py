@@ -137,6 +137,7 @@ def test_sees_what_comes_to_point_at_a_row_while_the_run_waits(postgres: World, 
 
 
 @pytest.mark.parametrize("made", ["a table", "a table of another schema", "a foreign key"])
+@pytest.mark.long
 def test_a_script_sees_what_comes_to_point_at_a_row_while_it_waits(postgres: World, made: str) -> None:
     execute(postgres, TABLES[0])
     script = postgres.script("downgrade", "seed_0001:seed_base")
@@ -227,6 +228,7 @@ def visit(world: World, shape: str) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.long
 def test_a_key_that_names_another_table_of_the_row_counts(postgres: World, shape: str) -> None:
     visit(postgres, shape)
     before = postgres.rows()
@@ -397,6 +399,7 @@ def test_refuses_a_view_in_place_of_a_table(world: World) -> None:
 
 
 @pytest.mark.parametrize("name", ["groups", "seed_ledger"])
+@pytest.mark.long
 def test_refuses_a_temporary_table_in_place_of_a_table(world: World, name: str) -> None:
     temporary = f"CREATE TEMPORARY TABLE {name} (id CHAR(36), name TEXT, size INTEGER);"
     script = world.script("downgrade", "seed_0001:seed_base")
@@ -476,6 +479,7 @@ def rights(world: World, *granted: str) -> tuple[str, list[str]]:
 
 
 @pytest.mark.parametrize("granted", [["USAGE ON SCHEMA private"], ["SELECT ON private.visits"]], ids=str)
+@pytest.mark.long
 def test_refuses_to_delete_where_it_may_not_see_who_points_there(postgres: World, granted: list[str]) -> None:
     role, statements = rights(postgres, *granted)
     with as_role(postgres, role, statements):

@@ -300,6 +300,7 @@ SECURED = {
 
 
 @pytest.mark.parametrize("hidden", SECURED)
+@pytest.mark.long
 def test_refuses_by_name_to_go_down_over_rows_that_a_policy_hides(
     postgresql: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hidden: str
 ) -> None:

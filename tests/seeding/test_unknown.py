@@ -93,6 +93,7 @@ def test_a_script_that_deletes_nothing_goes_by_columns_that_it_does_not_know(
     ]
 
 
+@pytest.mark.long
 def test_a_script_knows_columns_that_came_to_the_model_after_the_seeds(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

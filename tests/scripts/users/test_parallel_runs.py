@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from sqlalchemy.orm import Session
 
 from app.features.users.service import verify_token
@@ -11,6 +12,7 @@ from tests.support.project import Project, end
 RUNS = 20
 
 
+@pytest.mark.long
 def test_of_twenty_runs_at_once_one_issues_the_token_and_the_others_are_content(project: Project) -> None:
     project.start_at("head")
     arguments = (PROVISION, "--service-name", "ingest-bot", "--ensure", "--format", "json")
