@@ -215,3 +215,16 @@ def test_an_edit_comes_back_beside_a_column_that_refuses_null(postgresql: Databa
     items.ship({"name": "a", "size": 2}, policy="overwrite")
     items.downgrade("seed_0001")
     assert items.values("size") == {"a": 5}
+
+
+def test_sqlite_takes_no_decimal_that_it_would_round(sqlite: Database, tmp_path: Path) -> None:
+    items = with_value(sqlite, tmp_path / "items", "NUMERIC(30, 10)", sa.Numeric(30, 10))
+    items.ship({"name": "a", "value": "123456789012345.5"}, {"name": "b", "value": "-0.012345678"})
+    assert items.values("value") == {"a": 123456789012345.5, "b": -0.012345678}
+    with pytest.raises(
+        SeedError, match=r"SQLite would store the decimal 12345678901234567890\.1234567891 as"
+    ):
+        items.ship({"name": "a", "value": "12345678901234567890.1234567891"}, {"name": "b", "value": "1"})
+    assert items.values("value") == {"a": 123456789012345.5, "b": -0.012345678}
+    with pytest.raises(SeedError, match="fewer digits"):
+        items.run_script("upgrade", "seed_0001:seed_0002")

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from app.seeding.dialects.sqlite_catalog import (
     KEY_COLUMNS,
     UNIQUES,
 )
-from app.seeding.errors import LockTimeout
+from app.seeding.errors import LockTimeout, SeedError
 from app.seeding.failures import LOCKED, READ_ONLY, failure_of
 from app.seeding.tables import Reference
 from app.seeding.types import ColumnType, parse_timestamp
@@ -259,9 +260,14 @@ class _Inserts:
         )
         # Names are the engine's own; every value is bound.
         self._statement = f'INSERT INTO "{table}" ({names}) VALUES ({marks})'  # noqa: S608
+        self._decimals = [n for n, (_, type_) in enumerate(columns) if type_.kind == "decimal"]
         self._arrived = 0
 
     def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        for number in self._decimals:
+            for row in rows:
+                if row[number] is not None:
+                    _decimal(row[number])
         self._cursor.executemany(self._statement, rows)
         self._arrived += self._cursor.rowcount
 
@@ -277,11 +283,24 @@ def _timestamp(text: str) -> str:
     return parse_timestamp(text).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
+def _decimal(text: str) -> float:
+    """The number that is stored for a decimal; SeedError where it would be another one."""
+    number = float(text)
+    # Fifteen digits always fit; of more, some do.
+    if len(text) > 15 and Decimal(repr(number)) != Decimal(text):
+        raise SeedError(
+            f"SQLite would store the decimal {text} as {number!r}; nothing was written\n"
+            "  it keeps decimals as numbers of 15 to 17 digits: give the seed fewer digits, or the column a"
+            " type of text"
+        )
+    return number
+
+
 _STORED: dict[str, Callable[[Any], Any]] = {
     "uuid": lambda text: UUID(text).hex,
     "timestamp": _timestamp,
     "boolean": int,
-    "decimal": float,
+    "decimal": _decimal,
 }
 """From canonical values to those in the database."""
 
