@@ -7,8 +7,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.core.locks import take_lock
-from app.features.users.errors import AccountConflict
+from app.features.users.errors import AccountConflict, AccountNotFound
 from app.features.users.models import User
+from app.features.users.policy import checked_service_name
 
 
 def lock_accounts(session: Session, seconds: float | None) -> None:
@@ -27,6 +28,14 @@ def find_person(session: Session, email: str) -> User | None:
 def find_service(session: Session, name: str) -> User | None:
     """The service account of that name."""
     return session.scalars(select(User).where(User.service_name == name)).one_or_none()
+
+
+def require_service(session: Session, name: str) -> User:
+    """The service account of that name; InvalidName, AccountNotFound."""
+    user = find_service(session, checked_service_name(name))
+    if user is None:
+        raise AccountNotFound(f"there is no service account {name}")
+    return user
 
 
 def add_account(session: Session, user: User) -> None:

@@ -1,11 +1,9 @@
-"""Service accounts and their tokens: issued, rotated, revoked, listed."""
+"""Service accounts and their tokens: issued and rotated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
-from uuid import UUID
 
 from pydantic import SecretStr
 from sqlalchemy import Select, select
@@ -13,21 +11,14 @@ from sqlalchemy.orm import Session
 
 from app.core.clock import utcnow
 from app.features.users import policy, tokens
-from app.features.users.accounts import add_account, find_service, lock_accounts
+from app.features.users.accounts import add_account, find_service, lock_accounts, require_service
 from app.features.users.audit import record
 from app.features.users.errors import AccountConflict, AccountNotFound
+from app.features.users.listing import newest_first
 from app.features.users.models import ApiToken, User, UserKind
+from app.features.users.revoking import revoke
 
 DEFAULT_NAME = "default"
-
-
-class TokenStatus(StrEnum):
-    """How a token stands."""
-
-    ACTIVE = "active"
-    EXPIRING = "expiring soon"
-    EXPIRED = "expired"
-    REVOKED = "revoked"
 
 
 @dataclass(frozen=True)
@@ -114,7 +105,7 @@ def rotate_token(
     life, overlap = policy.checked_expiry(expires_in_days), policy.checked_overlap(overlap_hours)
     asked = None if scopes is None else policy.checked_scopes(scopes)
     lock_accounts(session, lock_timeout)
-    user = _service(session, service_name)
+    user = require_service(session, service_name)
     _refuse_deactivated(user)
     named = list(session.scalars(_named(user, token_name)))
     if not named:
@@ -123,45 +114,11 @@ def rotate_token(
     # The newest may have been revoked while clients are still on the one before.
     old, third = active[0] if active else named[0], active[1:]
     for token in third:
-        _revoke(session, user, token, actor, now)
+        revoke(session, user, token, actor, now)
     if active:
         old.expires_at = min(old.expires_at, now + overlap)
     token, secret = _issue(session, user, token_name, asked or old.scopes, now, life, actor, replaces=old)
     return Issued(user, token, secret, replaced=old, revoked=third)
-
-
-def revoke_token(
-    session: Session,
-    service_name: str,
-    token_id: UUID,
-    *,
-    actor: str,
-    now: datetime | None = None,
-    lock_timeout: float | None = None,
-) -> tuple[ApiToken, bool]:
-    """The token, revoked from now on, and whether this call did it.
-
-    Raises AccountNotFound where the service has no such token, LockTimedOut.
-    """
-    lock_accounts(session, lock_timeout)
-    user = _service(session, service_name)
-    token = session.get(ApiToken, token_id)
-    if token is None or token.user_id != user.id:
-        raise AccountNotFound(f"{service_name} has no token with the id {token_id}: --list shows its tokens")
-    if token.revoked_at is not None:
-        return token, False
-    _revoke(session, user, token, actor, now or utcnow())
-    return token, True
-
-
-def list_tokens(
-    session: Session, service_name: str, *, now: datetime | None = None
-) -> list[tuple[ApiToken, TokenStatus]]:
-    """Every token of a service with its status, newest first; AccountNotFound for no such service."""
-    now = now or utcnow()
-    user = _service(session, service_name)
-    rows = _newest_first(select(ApiToken).where(ApiToken.user_id == user.id))
-    return [(token, _status(token, now)) for token in session.scalars(rows)]
 
 
 def has_active_token(
@@ -172,13 +129,6 @@ def has_active_token(
     return user is not None and bool(_active(session, user, token_name, now or utcnow()))
 
 
-def _service(session: Session, name: str) -> User:
-    user = find_service(session, policy.checked_service_name(name))
-    if user is None:
-        raise AccountNotFound(f"there is no service account {name}")
-    return user
-
-
 def _refuse_deactivated(user: User) -> None:
     # A fresh account's default is the database's to give.
     if user.is_active is False:
@@ -186,23 +136,11 @@ def _refuse_deactivated(user: User) -> None:
 
 
 def _named(user: User, token_name: str) -> Select[Any]:
-    return _newest_first(select(ApiToken).where(ApiToken.user_id == user.id, ApiToken.name == token_name))
-
-
-def _newest_first(tokens_: Select[Any]) -> Select[Any]:
-    return tokens_.order_by(ApiToken.created_at.desc(), ApiToken.id)
+    return newest_first(select(ApiToken).where(ApiToken.user_id == user.id, ApiToken.name == token_name))
 
 
 def _active(session: Session, user: User, token_name: str, now: datetime) -> list[ApiToken]:
     return [token for token in session.scalars(_named(user, token_name)) if token.is_active(now)]
-
-
-def _status(token: ApiToken, now: datetime) -> TokenStatus:
-    if token.revoked_at is not None:
-        return TokenStatus.REVOKED
-    if not token.is_active(now):
-        return TokenStatus.EXPIRED
-    return TokenStatus.EXPIRING if token.expires_at <= now + policy.EXPIRING_SOON else TokenStatus.ACTIVE
 
 
 def _issue(
@@ -235,9 +173,3 @@ def _issue(
     record(session, "token.rotated" if replaces else "token.issued", actor, user, token, **details)
     session.flush()
     return token, secret
-
-
-def _revoke(session: Session, user: User, token: ApiToken, actor: str, now: datetime) -> None:
-    token.revoked_at = now
-    record(session, "token.revoked", actor, user, token, name=token.name)
-    session.flush()

@@ -7,16 +7,15 @@ ones find what the first one made. `actor` is who asks, for the audit trail.
 
 from app.features.users.admins import AdminOutcome, ensure_admin, needs_password
 from app.features.users.authentication import authenticate, verify_token
+from app.features.users.listing import TokenStatus, list_tokens
 from app.features.users.provisioning import (
     DEFAULT_NAME,
     Issued,
-    TokenStatus,
     has_active_token,
-    list_tokens,
     provision,
-    revoke_token,
     rotate_token,
 )
+from app.features.users.revoking import revoke_token
 
 __all__ = [
     "DEFAULT_NAME",
