@@ -1,6 +1,8 @@
 """Law 8 with the real commands: of two runs one works and the other waits; a wait ends, and says how."""
 
 import contextlib
+import os
+import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -75,6 +77,21 @@ def test_of_two_runs_at_once_one_seeds_and_the_other_finds_nothing_to_do(project
     seeded = project.database.content(ledger=True)
     assert len(seeded["machines"]) == 22
     assert seeded["seed_ledger"] == []
+
+
+@pytest.mark.parametrize("command", [("app.scripts.db.seed",), ("alembic", "upgrade", "head")])
+def test_sigterm_ends_a_waiting_run_with_its_sentence_and_its_code(
+    postgresql_project: Project, command: tuple[str, ...]
+) -> None:
+    with lock_held(postgresql_project.database):
+        run = postgresql_project.start(*command)
+        until(lambda: waiting(postgresql_project.database))
+        os.kill(run.pid, signal.SIGTERM)
+        outcome = end(run)
+    assert outcome.code == 143, outcome.text
+    assert outcome.err.splitlines()[-1] == "interrupted by SIGTERM, nothing was written"
+    assert "Traceback" not in outcome.err
+    assert not postgresql_project.database.tables()
 
 
 @pytest.mark.long

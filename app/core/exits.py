@@ -1,15 +1,18 @@
 """What commands end with: one code for a fault, whichever command meets it."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from app.core.config import get_settings
 from app.core.errors import ConfigurationError
+from app.core.signals import signal_of
 
-REFUSED, INTERRUPTED = 1, 130
+REFUSED = 1
+HUNG_UP, INTERRUPTED, TERMINATED = (128 + s for s in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM))
+"""As a shell reports a process that a signal has ended."""
 
-NOTHING_WRITTEN = "interrupted, nothing was written"
-"""What is said of an interrupt that says nothing of itself."""
+_DONE = "what was asked for is done"
 
 
 @contextmanager
@@ -17,8 +20,17 @@ def after_commit() -> Iterator[None]:
     """For what a command does when its work is committed: an interrupt from here on says so."""
     try:
         yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("interrupted; what was asked for is done") from None
+    except KeyboardInterrupt as interrupt:
+        # From it, for its signal is the exit code.
+        raise KeyboardInterrupt(_DONE) from interrupt
+
+
+def interruption(interrupt: BaseException) -> tuple[str, int]:
+    """The sentence of an interrupt, which says what it left behind, and the exit code of its signal."""
+    number = signal_of(interrupt)
+    by = "" if number is signal.SIGINT else f" by {number.name}"
+    left = f"; {interrupt}" if str(interrupt) else ", nothing was written"
+    return f"interrupted{by}{left}", 128 + number
 
 
 def exit_code_of(error: BaseException) -> int:

@@ -17,7 +17,8 @@ from sqlalchemy import JSON, DefaultClause, inspect, text
 from app.core.config import ROOT, get_settings
 from app.core.engines import connected, new_engine
 from app.core.errors import AppError, SchemaBehind, shown_url
-from app.core.exits import INTERRUPTED, NOTHING_WRITTEN, after_commit, exit_code_of, wants_traceback
+from app.core.exits import after_commit, exit_code_of, interruption, wants_traceback
+from app.core.signals import signals_heeded
 from app.core.sqlite import file_of
 from app.core.streams import Notices, Output, finish, say, speak_utf8
 from app.core.types import UTCDateTime
@@ -152,7 +153,7 @@ def reported(config: Config) -> Iterator[None]:
     # Alembic itself passes over a result that cannot be written.
     config.stdout = cast("TextIO", Output())
     try:
-        with named_failures():
+        with signals_heeded(), named_failures():
             yield
         finish()
         # What Alembic says from now on (a file that it writes, a check that found nothing) is not caught here
@@ -164,8 +165,9 @@ def reported(config: Config) -> Iterator[None]:
         say(f"ERROR: {error}")
         raise SystemExit(exit_code_of(error)) from None
     except KeyboardInterrupt as interrupt:
-        say(str(interrupt) or NOTHING_WRITTEN)
-        raise SystemExit(INTERRUPTED) from None
+        sentence, code = interruption(interrupt)
+        say(sentence)
+        raise SystemExit(code) from None
 
 
 def seed_options(config: Config, arguments: Mapping[str, str]) -> RunOptions:

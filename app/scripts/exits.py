@@ -9,13 +9,14 @@ import typer
 from alembic.util import CommandError
 
 from app.core.errors import AppError, OutputError
-from app.core.exits import INTERRUPTED, NOTHING_WRITTEN, exit_code_of, wants_traceback
+from app.core.exits import exit_code_of, interruption, wants_traceback
+from app.core.signals import signals_heeded
 from app.core.streams import Closed, Output, finish, say, speak_utf8
 
 EXIT_CODES = (
     "Exit codes: 0 done, or nothing to do; 1 refused, or ended by the database: nothing was written;"
     " 2 wrong usage or settings; 6 the database cannot be used; 8 the output cannot be written;"
-    " 130 interrupted."
+    " 129 hung up (SIGHUP); 130 interrupted; 143 terminated (SIGTERM)."
 )
 """Of the database scripts."""
 
@@ -23,7 +24,8 @@ ACCOUNT_EXIT_CODES = (
     "Exit codes: 0 done, or already so; 1 ended by the database: nothing was written;"
     " 2 wrong usage or settings; 3 conflict with what is there;"
     " 4 against the policy (password, expiry, scope); 5 not found; 6 the database cannot be used or is"
-    " behind the newest schema; 7 lock timeout; 8 the output cannot be written; 130 interrupted."
+    " behind the newest schema; 7 lock timeout; 8 the output cannot be written; 129 hung up (SIGHUP);"
+    " 130 interrupted; 143 terminated (SIGTERM)."
 )
 """Of the account scripts."""
 
@@ -33,7 +35,8 @@ def run(app: typer.Typer) -> None:
     speak_utf8()
     try:
         try:
-            app()
+            with signals_heeded():
+                app()
         finally:
             finish()
     except OutputError as error:
@@ -58,8 +61,9 @@ def exit_codes() -> Iterator[None]:
         say(f"ERROR: {error}")
         raise SystemExit(exit_code_of(error)) from None
     except (KeyboardInterrupt, typer.Abort) as interrupt:
-        say(str(interrupt) or NOTHING_WRITTEN)
-        raise SystemExit(INTERRUPTED) from None
+        sentence, code = interruption(interrupt)
+        say(sentence)
+        raise SystemExit(code) from None
 
 
 def close_with(line: str) -> None:

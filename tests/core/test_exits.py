@@ -4,7 +4,7 @@ import re
 
 from app.core.config import ROOT
 from app.core.errors import AppError
-from app.core.exits import INTERRUPTED, exit_code_of
+from app.core.exits import HUNG_UP, INTERRUPTED, TERMINATED, exit_code_of
 from app.features.users import errors as _accounts  # noqa: F401 - its classes are looked for below
 from app.scripts.exits import ACCOUNT_EXIT_CODES, EXIT_CODES
 from app.seeding import SeedError, conflicts, faults  # noqa: F401 - likewise
@@ -34,11 +34,14 @@ def codes_in_table(page: str) -> set[int]:
 
 def test_the_readmes_table_has_every_code_of_an_error_and_no_other() -> None:
     alembics_own = 255
-    assert codes_in_table("README.md") == {0, INTERRUPTED, alembics_own} | codes_of_classes()
+    assert (
+        codes_in_table("README.md")
+        == {0, HUNG_UP, INTERRUPTED, TERMINATED, alembics_own} | codes_of_classes()
+    )
 
 
 def test_what_each_scripts_help_says_is_in_the_table() -> None:
-    assert codes_in(EXIT_CODES) == {0, 1, 2, 6, 8, 130}
+    assert codes_in(EXIT_CODES) == {0, 1, 2, 6, 8, 129, 130, 143}
     assert codes_in(ACCOUNT_EXIT_CODES) == codes_in_table("docs/accounts.md")
     assert codes_in(EXIT_CODES) | codes_in(ACCOUNT_EXIT_CODES) <= codes_in_table("README.md")
 

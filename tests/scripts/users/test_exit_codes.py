@@ -153,13 +153,23 @@ def test_a_lock_timeout_that_is_none_is_wrong_usage(sqlite_commands: Commands, s
     refused(2, sqlite_commands.bot("--format", "json", "--lock-timeout", "nan"))
 
 
-# -- 130: interrupted ------------------------------------------------------------------------------
+# -- 129, 130, 143: interrupted --------------------------------------------------------------------
 
 
-def test_ctrl_c_while_it_waits_for_the_lock_leaves_nothing(
-    postgresql_project: Project, tmp_path: Path
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (signal.SIGHUP, "interrupted by SIGHUP, nothing was written"),
+        (signal.SIGINT, "interrupted, nothing was written"),
+        (signal.SIGTERM, "interrupted by SIGTERM, nothing was written"),
+    ],
+)
+def test_a_signal_while_it_waits_for_the_lock_leaves_nothing(
+    postgresql_project: Project, tmp_path: Path, number: signal.Signals, said: str
 ) -> None:
-    database, file = postgresql_project.database, tmp_path / "token"
+    database, folder = postgresql_project.database, tmp_path / "tokens"
+    folder.mkdir()
+    file = folder / "token"
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'"
     with Session(database.engine) as session:
         take_lock(session, METADATA.tables["users"], 5)
@@ -168,11 +178,10 @@ def test_ctrl_c_while_it_waits_for_the_lock_leaves_nothing(
         while not database.scalar(waiting):
             assert time.monotonic() < deadline, "it never waited"
             time.sleep(0.05)
-        assert file.exists()
-        os.kill(run.pid, signal.SIGINT)
+        os.kill(run.pid, number)
         outcome = end(run)
-    refused(130, outcome, "interrupted, nothing was written")
-    assert not file.exists()
+    assert (outcome.code, outcome.err) == (128 + number, said + "\n")
+    assert not list(folder.iterdir())
     assert rows(database) == [0, 0, 0]
 
 
@@ -183,7 +192,7 @@ def test_help_explains_every_exit_code_and_takes_no_secret(sqlite_commands: Comm
     for outcome in (sqlite_commands.provision("--help"), sqlite_commands.admin("--help")):
         text = " ".join(outcome.out.split())
         codes = re.findall(r"(?:: |; )(\d+) \w", text[text.index("Exit codes:") :])
-        assert codes == ["0", "1", "2", "3", "4", "5", "6", "7", "8", "130"]
+        assert codes == ["0", "1", "2", "3", "4", "5", "6", "7", "8", "129", "130", "143"]
         assert outcome.code == 0
         options = set(re.findall(r"--[a-z-]+", text))
         assert {option for option in options if re.search("password|secret|token", option)} <= {
