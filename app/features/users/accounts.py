@@ -1,25 +1,46 @@
 """Accounts in the database: found, added, and locked while they change."""
 
-from typing import cast
+from datetime import datetime
+from typing import Any, cast
 
 from sqlalchemy import Table, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.core.clock import utcnow
 from app.core.locks import take_lock
 from app.features.users.errors import AccountConflict, AccountNotFound
 from app.features.users.models import User
 from app.features.users.policy import checked_service_name
 
 
-def lock_accounts(session: Session, seconds: float | None) -> None:
-    """Keep other changes of accounts and tokens out until the transaction ends; LockTimedOut."""
+def lock_accounts(session: Session, seconds: float | None, now: datetime | None = None) -> datetime:
+    """Keep other changes of accounts and tokens out until the transaction ends; LockTimedOut.
+
+    Returns the moment of the change: the clock's once the lock is had, because the wait for it may have been
+    long, or `now` where the caller knows better.
+    """
     take_lock(session, cast(Table, User.__table__), seconds)
+    # What is read from here on replaces what the session remembers, and must not replace what it has to say.
+    session.flush()
+    return now or utcnow()
+
+
+def as_stored(session: Session) -> dict[str, Any]:
+    """Execution options of a query that reads rows anew, also those that the session has objects of.
+
+    Without it an object that was loaded before would hide what others committed since. One that was changed
+    here, in a session that does not flush by itself, stays as it is.
+    """
+    return {"populate_existing": session.autoflush or not session.dirty}
 
 
 def find_person(session: Session, email: str) -> User | None:
     """The account of an email address in whatever case; AccountConflict where several differ in case."""
-    found = session.scalars(select(User).where(func.lower(User.email) == email.lower()).limit(2)).all()
+    found = session.scalars(
+        select(User).where(func.lower(User.email) == email.lower()).limit(2),
+        execution_options=as_stored(session),
+    ).all()
     if len(found) > 1:
         raise AccountConflict(f"several accounts have the email {email}, in different case: merge them first")
     return found[0] if found else None
@@ -27,7 +48,8 @@ def find_person(session: Session, email: str) -> User | None:
 
 def find_service(session: Session, name: str) -> User | None:
     """The service account of that name."""
-    return session.scalars(select(User).where(User.service_name == name)).one_or_none()
+    query = select(User).where(User.service_name == name)
+    return session.scalars(query, execution_options=as_stored(session)).one_or_none()
 
 
 def require_service(session: Session, name: str) -> User:

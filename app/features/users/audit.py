@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.core.clock import utcnow
 from app.features.users.models import ApiToken, AuditEvent, User
 
 
@@ -32,6 +33,8 @@ def record(
 ) -> None:
     """Add what happened to an account, or to one of its tokens."""
     event = AuditEvent(
+        # The database's default is when the transaction began, which may then have waited for its lock.
+        at=utcnow(),
         action=action,
         actor=actor,
         user_id=user.id,

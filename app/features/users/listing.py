@@ -2,15 +2,15 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.clock import utcnow
 from app.features.users import policy
-from app.features.users.accounts import require_service
+from app.features.users.accounts import as_stored, require_service
 from app.features.users.models import ApiToken
+from app.features.users.ordering import newest_first
 
 
 class TokenStatus(StrEnum):
@@ -28,13 +28,9 @@ def list_tokens(
     """Every token of a service with its status, newest first; AccountNotFound for no such service."""
     now = now or utcnow()
     user = require_service(session, service_name)
-    rows = newest_first(select(ApiToken).where(ApiToken.user_id == user.id))
-    return [(token, _status(token, now)) for token in session.scalars(rows)]
-
-
-def newest_first(tokens: Select[Any]) -> Select[Any]:
-    """A query of tokens in the order that lists have."""
-    return tokens.order_by(ApiToken.created_at.desc(), ApiToken.id)
+    query = select(ApiToken).where(ApiToken.user_id == user.id)
+    tokens = newest_first(session.scalars(query, execution_options=as_stored(session)))
+    return [(token, _status(token, now)) for token in tokens]
 
 
 def _status(token: ApiToken, now: datetime) -> TokenStatus:

@@ -3,22 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import Select, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.core.clock import utcnow
 from app.features.users import policy, tokens
-from app.features.users.accounts import add_account, find_service, lock_accounts, require_service
+from app.features.users.accounts import (
+    add_account,
+    as_stored,
+    find_service,
+    lock_accounts,
+    require_service,
+)
 from app.features.users.audit import record
 from app.features.users.errors import AccountConflict, AccountNotFound
-from app.features.users.listing import newest_first
 from app.features.users.models import ApiToken, User, UserKind
+from app.features.users.ordering import newest_first
 from app.features.users.revoking import revoke
 
 DEFAULT_NAME = "default"
+_TICK = timedelta(microseconds=1)
+"""What a database tells apart."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +60,10 @@ def provision(
     An active token of that name is an AccountConflict; with `ensure` it is returned without its secret, if
     it has the scopes that were asked for. Also raises InvalidName, PolicyError, LockTimedOut.
     """
-    now = now or utcnow()
     name, token_name = policy.checked_service_name(service_name), policy.checked_token_name(token_name)
     wanted = policy.checked_scopes(policy.DEFAULT_SCOPES if scopes is None else scopes)
     life = policy.checked_expiry(expires_in_days)
-    lock_accounts(session, lock_timeout)
+    now = lock_accounts(session, lock_timeout, now)
     user = find_service(session, name)
     new_account = user is None
     if user is None:
@@ -101,13 +107,13 @@ def rotate_token(
     that name was ever issued, AccountConflict for a deactivated account, InvalidName, PolicyError,
     LockTimedOut.
     """
-    now, token_name = now or utcnow(), policy.checked_token_name(token_name)
+    token_name = policy.checked_token_name(token_name)
     life, overlap = policy.checked_expiry(expires_in_days), policy.checked_overlap(overlap_hours)
     asked = None if scopes is None else policy.checked_scopes(scopes)
-    lock_accounts(session, lock_timeout)
+    now = lock_accounts(session, lock_timeout, now)
     user = require_service(session, service_name)
     _refuse_deactivated(user)
-    named = list(session.scalars(_named(user, token_name)))
+    named = _named(session, user, token_name)
     if not named:
         raise AccountNotFound(f"{service_name} has no token {token_name!r} to rotate")
     active = [token for token in named if token.is_active(now)]
@@ -135,12 +141,20 @@ def _refuse_deactivated(user: User) -> None:
         raise AccountConflict(f"the service account {user.service_name} is deactivated; activate it first")
 
 
-def _named(user: User, token_name: str) -> Select[Any]:
-    return newest_first(select(ApiToken).where(ApiToken.user_id == user.id, ApiToken.name == token_name))
+def _named(session: Session, user: User, token_name: str) -> list[ApiToken]:
+    """The tokens of a name, newest first."""
+    query = select(ApiToken).where(ApiToken.user_id == user.id, ApiToken.name == token_name)
+    return newest_first(session.scalars(query, execution_options=as_stored(session)))
 
 
 def _active(session: Session, user: User, token_name: str, now: datetime) -> list[ApiToken]:
-    return [token for token in session.scalars(_named(user, token_name)) if token.is_active(now)]
+    return [token for token in _named(session, user, token_name) if token.is_active(now)]
+
+
+def _after_all(session: Session, user: User, now: datetime) -> datetime:
+    """Now, or just after the newest of the account's tokens, where a clock says that this one is older."""
+    newest = session.scalar(select(func.max(ApiToken.created_at)).where(ApiToken.user_id == user.id))
+    return now if newest is None else max(now, newest + _TICK)
 
 
 def _issue(
@@ -161,7 +175,7 @@ def _issue(
         display_prefix=tokens.display_prefix(secret),
         scopes=list(scopes),
         created_by=actor,
-        created_at=now,
+        created_at=_after_all(session, user, now),
         expires_at=now + life,
         replaces_id=replaces.id if replaces else None,
     )

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.core.clock import utcnow
 from app.features.users.accounts import lock_accounts, require_service
 from app.features.users.audit import record
 from app.features.users.errors import AccountNotFound
@@ -25,14 +24,14 @@ def revoke_token(
 
     Raises AccountNotFound where the service has no such token, LockTimedOut.
     """
-    lock_accounts(session, lock_timeout)
+    now = lock_accounts(session, lock_timeout, now)
     user = require_service(session, service_name)
-    token = session.get(ApiToken, token_id)
+    token = session.get(ApiToken, token_id, populate_existing=True)
     if token is None or token.user_id != user.id:
         raise AccountNotFound(f"{service_name} has no token with the id {token_id}: --list shows its tokens")
     if token.revoked_at is not None:
         return token, False
-    revoke(session, user, token, actor, now or utcnow())
+    revoke(session, user, token, actor, now)
     return token, True
 
 

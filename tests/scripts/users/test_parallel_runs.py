@@ -1,11 +1,12 @@
-"""Twenty runs at once, as processes, end in one account and one token, which one of them shows."""
+"""Twenty runs at once, as processes: one token where one is asked for, and of twenty the newest two live."""
 
 import json
 
 import pytest
 from sqlalchemy.orm import Session
 
-from app.features.users.service import verify_token
+from app.core.clock import utcnow
+from app.features.users.service import list_tokens, verify_token
 from tests.scripts.users.running import PROVISION
 from tests.support.project import Project, end
 
@@ -29,3 +30,31 @@ def test_of_twenty_runs_at_once_one_issues_the_token_and_the_others_are_content(
     assert [row.action for row in told] == ["service.created", "token.issued"]
     with Session(project.database.engine) as session:
         assert verify_token(session, shown["token"], "ingest:write") is not None
+
+
+@pytest.mark.long
+def test_of_twenty_rotations_at_once_the_last_two_tokens_live(project: Project) -> None:
+    project.start_at("head")
+    arguments = (PROVISION, "--service-name", "ingest-bot", "--format", "json", "--lock-timeout", "60")
+    outcomes = [end(project.start(*arguments))]
+    # One in four is content with what is there, and must find a token at every moment.
+    options = ["--ensure" if number % 4 == 3 else "--rotate" for number in range(RUNS + RUNS // 3)]
+    runs = [project.start(*arguments, option) for option in options]
+    outcomes += [end(run) for run in runs]
+    assert [outcome.code for outcome in outcomes] == [0] * len(outcomes), outcomes
+    results = [json.loads(outcome.out) for outcome in outcomes]
+    replaced = {result["replaces"]: result for result in results if result["token"]}
+    assert [result["token_id"] for result in results if not result["token"]] != []
+    chain = [replaced.pop(None)]
+    while replaced:
+        chain.append(replaced.pop(chain[-1]["token_id"]))
+    assert len(chain) == RUNS + 1
+    with Session(project.database.engine) as session:
+        listed = [token for token, _ in list_tokens(session, "ingest-bot")]
+        assert [str(token.id) for token in reversed(listed)] == [result["token_id"] for result in chain]
+        created = [token.created_at for token in reversed(listed)]
+        assert created == sorted(set(created))
+        living = [token.is_active(utcnow()) for token in reversed(listed)]
+        assert living == [False] * (RUNS - 1) + [True] * 2
+        works = [verify_token(session, result["token"], "ingest:write") is not None for result in chain]
+        assert works == living
