@@ -38,6 +38,11 @@ def add_person(session: Session, **values: Any) -> User:
     return person
 
 
+def brief(text: str) -> str:
+    """The name of a test that is given a long text, or one that no terminal shows."""
+    return f"{len(text)} of {text[-1:]!a}"
+
+
 def watch_verify(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The hashes that passwords are verified against from now on."""
     seen: list[str] = []
