@@ -307,6 +307,7 @@ def test_a_change_file_made_from_another_parent_is_refused(sqlite_project: Proje
     ("environment", "code", "expected"),
     [
         ({"DATABASE_URL": f"postgresql://u:{SECRET}@h:port/d"}, 2, "DATABASE_URL does not parse"),
+        ({"DATABASE_URL": f"postgresql://u:x@{SECRET}@h/d"}, 2, "DATABASE_URL is not clear about where"),
         (
             {"DATABASE_URL": f"postgresql://u:{SECRET}@127.0.0.1:1/d"},
             6,

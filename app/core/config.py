@@ -7,23 +7,13 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
 
 from app.core.errors import ConfigurationError
-from app.core.sqlite import file_of
+from app.core.urls import database_url
 
 ROOT = Path(__file__).resolve().parents[2]
 """The project's root: where `alembic.ini` and `.env` live."""
-
-_DRIVERS = {
-    "postgres": ("postgresql+psycopg", "postgresql+psycopg"),
-    "postgresql": ("postgresql+psycopg", "postgresql+psycopg"),
-    "postgresql+psycopg": ("postgresql+psycopg", "postgresql+psycopg"),
-    "sqlite": ("sqlite", "sqlite+aiosqlite"),
-    "sqlite+pysqlite": ("sqlite", "sqlite+aiosqlite"),
-    "sqlite+aiosqlite": ("sqlite", "sqlite+aiosqlite"),
-}
 
 
 class Environment(StrEnum):
@@ -74,36 +64,14 @@ class Settings(BaseSettings):
         raw = self.database_url.get_secret_value().strip() if self.database_url else ""
         if not raw:
             return self._embedded_url(asynchronous)
-        try:
-            # In a locale that knows ASCII alone, Python leaves the bytes of other characters undecoded.
-            url = make_url(raw.encode("utf-8", "surrogateescape").decode("utf-8"))
-            # A driver would read no further than that, and connect to some other place.
-            if "%00" in raw:
-                raise ValueError
-        except (ArgumentError, ValueError):
-            raise ConfigurationError(
-                "DATABASE_URL does not parse: expected something like"
-                " postgresql+psycopg://user:password@host:5432/name or sqlite:///file.db"
-                " (special characters in the password must be percent-encoded)"
-            ) from None
-        drivers = _DRIVERS.get(url.drivername)
-        if drivers is None:
-            raise ConfigurationError(
-                f"DATABASE_URL names the driver {url.drivername!r}, which is not supported:"
-                " use postgresql+psycopg or sqlite"
-            )
-        url = _password_in_place(url).set(drivername=drivers[asynchronous])
-        if url.get_backend_name() == "sqlite":
-            # Refused here, before anything connects: nobody's database is one in memory.
-            file_of(url)
-        return url
+        return database_url(raw, asynchronous=asynchronous)
 
     def _embedded_url(self, asynchronous: bool) -> URL:
         if self.environment is Environment.PRODUCTION:
             raise ConfigurationError(
                 "DATABASE_URL is not set: production never falls back to the embedded SQLite file"
             )
-        driver = _DRIVERS["sqlite"][asynchronous]
+        driver = "sqlite+aiosqlite" if asynchronous else "sqlite"
         return URL.create(driver, database=str(ROOT / "seedrail.db"))
 
 
@@ -120,15 +88,6 @@ def get_settings() -> Settings:
             "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"cannot be read: {error.strerror}"
         )
         raise ConfigurationError(f"bad settings: the file .env {problem}") from None
-
-
-def _password_in_place(url: URL) -> URL:
-    """The URL with a `?password=` where SQLAlchemy hides it when the URL is shown."""
-    password = url.query.get("password")
-    if password is None:
-        return url
-    moved = url.difference_update_query(["password"])
-    return moved.set(password=password if isinstance(password, str) else password[-1])
 
 
 def _name(location: tuple[int | str, ...]) -> str:

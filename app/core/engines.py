@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from app.core.config import Settings, get_settings
 from app.core.errors import ConfigurationError, DatabaseUnavailable
+from app.core.shown_urls import without_values
 from app.core.sqlite import require_folder
 from app.seeding.failures import (
     LOST,
@@ -124,7 +125,7 @@ def new_engine(settings: Settings | None = None, *, migrating: bool = False) -> 
     try:
         engine = create_engine(url, **options)
     except (ArgumentError, ValueError, TypeError) as error:
-        raise ConfigurationError(f"DATABASE_URL has an option that its driver refuses: {error}") from None
+        raise _refused_option(url, str(error)) from None
     tame(engine, migrating=migrating)
     return engine
 
@@ -155,7 +156,16 @@ def connected(engine: Engine, *, lock_timeout: float | None = None) -> Iterator[
     except DatabaseFailure as failure:
         if failure.exit_code != UNUSABLE:
             raise
-        raise DatabaseUnavailable(engine.url, failure) from failure.__cause__
+        unavailable = DatabaseUnavailable(engine.url, failure)
+        # A traceback shows the driver's error as it is.
+        raise unavailable from None if unavailable.quotes_the_url else failure.__cause__
+
+
+def _refused_option(url: URL, reason: str) -> ConfigurationError:
+    """For a value that the driver itself refuses; it is quoted only where the URL is shown with it."""
+    return ConfigurationError(
+        f"DATABASE_URL has an option that its driver refuses: {without_values(reason, url)}"
+    )
 
 
 def _connection(engine: Engine) -> Connection:
@@ -168,9 +178,7 @@ def _connection(engine: Engine) -> Connection:
     except ProgrammingError as error:
         if getattr(error.orig, "sqlstate", None) is not None:
             raise
-        raise ConfigurationError(
-            f"DATABASE_URL has an option that its driver refuses: {said(error.orig)}"
-        ) from None
+        raise _refused_option(engine.url, said(error.orig)) from None
     except OperationalError as error:
         failure = failure_of(error)
         if failure is None or failure.kind is not LOST:

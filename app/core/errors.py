@@ -1,18 +1,10 @@
 """The errors of the application: sentences for an operator, never a traceback."""
 
-import re
-
 from sqlalchemy.engine import URL
 
+from app.core.shown_urls import shown_url, without_values
 from app.seeding.failures import DatabaseFailure, failure_of
 from app.seeding.quoting import defused
-
-_SECRET = re.compile(r"(password=)[^&\s]*", re.IGNORECASE)
-
-
-def shown_url(url: URL) -> str:
-    """A URL for people: without its password, or those among its options, which SQLAlchemy shows."""
-    return _SECRET.sub(r"\1***", url.render_as_string(hide_password=True))
 
 
 class AppError(Exception):
@@ -42,12 +34,13 @@ class DatabaseUnavailable(AppError):
     def __init__(self, url: URL, cause: BaseException) -> None:
         self.url = shown_url(url)
         failure = cause if isinstance(cause, DatabaseFailure) else failure_of(cause)
-        if failure is not None:
-            super().__init__(f"cannot use the database {self.url}: {failure.reason}\n  {failure.kind.advice}")
-            return
         lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-        reason = lines[0] if lines else type(cause).__name__
-        super().__init__(f"cannot use the database {self.url}: {reason}")
+        reason = failure.reason if failure else lines[0] if lines else type(cause).__name__
+        said = without_values(reason, url)
+        self.quotes_the_url = said != reason
+        """Whether the driver's own error shows what this one does not."""
+        advice = f"\n  {failure.kind.advice}" if failure else ""
+        super().__init__(f"cannot use the database {self.url}: {said}{advice}")
 
 
 class OutputError(AppError):

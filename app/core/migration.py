@@ -16,8 +16,9 @@ from sqlalchemy import JSON, DefaultClause, inspect, text
 
 from app.core.config import ROOT, get_settings
 from app.core.engines import connected, new_engine
-from app.core.errors import AppError, SchemaBehind, shown_url
+from app.core.errors import AppError, SchemaBehind
 from app.core.exits import after_commit, exit_code_of, interruption, wants_traceback
+from app.core.shown_urls import shown_url
 from app.core.signals import signals_heeded
 from app.core.sqlite import file_of
 from app.core.streams import Notices, Output, finish, say, speak_utf8

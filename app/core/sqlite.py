@@ -7,11 +7,15 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from sqlalchemy.engine import URL
 
 from app.core.errors import ConfigurationError, DatabaseUnavailable
+from app.core.shown_urls import shown_file
 
 _OF_THE_DRIVER = {
     *("uri", "timeout", "isolation_level", "detect_types", "check_same_thread", "cached_statements"),
 }
 """Options that the driver takes by itself; SQLite reads any other, and only behind `uri=true`."""
+
+OPTIONS = _OF_THE_DRIVER | {"cache", "immutable", "mode", "modeof", "nolock", "psow", "vfs"}
+"""All options that one of the two reads."""
 
 _TRUE = {"1", "true", "t", "yes", "y", "on"}
 
@@ -35,7 +39,8 @@ def file_of(url: URL) -> Path:
         os.fsencode(name)
     except UnicodeEncodeError:
         raise ConfigurationError(
-            f"DATABASE_URL names a file, {name!r}, that cannot be named in this locale: set PYTHONUTF8=1"
+            f"DATABASE_URL names a file, {shown_file(url, name)}, that cannot be named in this locale:"
+            " set PYTHONUTF8=1"
         ) from None
     return Path(name)
 
@@ -47,7 +52,10 @@ def require_folder(url: URL) -> None:
         raise DatabaseUnavailable(url, IsADirectoryError("it is a directory: name a file in it"))
     if not file.parent.is_dir():
         raise DatabaseUnavailable(
-            url, NotADirectoryError(f"there is no folder {str(file.parent)!r}: make it, or name another one")
+            url,
+            NotADirectoryError(
+                f"there is no folder {shown_file(url, file.parent)}: make it, or name another one"
+            ),
         )
 
 

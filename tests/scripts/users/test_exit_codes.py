@@ -83,9 +83,19 @@ def test_a_schema_of_a_newer_version_is_refused(sqlite_commands: Commands) -> No
     assert rows(sqlite_commands.database) == [0, 0, 0]
 
 
-def test_a_database_url_that_does_not_parse_is_wrong_usage(sqlite_commands: Commands) -> None:
-    for outcome in both(sqlite_commands, DATABASE_URL="hunter2"):
-        refused(2, outcome, "DATABASE_URL does not parse")
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("hunter2", "DATABASE_URL does not parse"),
+        ("postgresql://ada:a@hunter2@host/catalog", "DATABASE_URL is not clear about where its parts end"),
+        ("postgresql://ada@host/catalog?password=a&hunter2", "DATABASE_URL has no value for its option 2"),
+    ],
+)
+def test_a_database_url_that_does_not_parse_is_wrong_usage(
+    sqlite_commands: Commands, url: str, message: str
+) -> None:
+    for outcome in both(sqlite_commands, DATABASE_URL=url):
+        refused(2, outcome, message)
         assert "hunter2" not in outcome.err
 
 
