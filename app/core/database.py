@@ -5,8 +5,11 @@ from contextlib import contextmanager
 
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
+from app.core.commits import Stake, watch
+from app.core.commits import commit as commit_watched
 from app.core.engines import connected, get_engine, new_engine
 from app.core.errors import LockTimedOut
+from app.core.exits import DONE
 from app.core.types import JSON_OBJECT, METADATA, UTCDateTime
 from app.seeding import LockTimeout
 
@@ -18,18 +21,26 @@ class Base(DeclarativeBase):
 
 
 @contextmanager
-def transaction(*, commit: bool = True) -> Iterator[Session]:
+def transaction(*, commit: bool = True, stake: Stake | None = None) -> Iterator[Session]:
     """A session in a transaction of its own, for a script: committed at the end, unless it only tries.
 
-    Raises what `connected` does in place of the driver's errors, and LockTimedOut.
+    `stake` is told what becomes of the commit. Raises what `connected` does in place of the driver's errors,
+    LockTimedOut, CommitLost and CommitUnknown.
     """
+    committed = False
     try:
         with connected(get_engine()) as connection, Session(connection, expire_on_commit=False) as session:
+            added = watch(session)
             yield session
             if commit:
-                session.commit()
+                commit_watched(session, connection, added, stake or Stake())
+                committed = True
     except LockTimeout as error:
         raise LockTimedOut(error.seconds) from None
+    except KeyboardInterrupt as interrupt:
+        if not committed:
+            raise
+        raise KeyboardInterrupt(DONE) from interrupt
 
 
 def new_session() -> Session:

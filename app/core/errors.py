@@ -49,6 +49,32 @@ class OutputError(AppError):
     exit_code = 8
 
 
+class CommitLost(AppError):
+    """The connection was lost at the commit, and the commit was not made: somebody looked."""
+
+    exit_code = 6
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the connection was lost at the commit: {reason}; it was not made, and nothing was written\n"
+            "  see to the server, then run the same command again"
+        )
+
+
+class CommitUnknown(AppError):
+    """The answer to the commit is lost, and nobody can tell whether it was made."""
+
+    exit_code = 9
+
+    def __init__(self, reason: str, left: str = "", advice: str = "") -> None:
+        self.reason = reason
+        advice = advice or "see to the server, then run the same command again: it finds what is there"
+        super().__init__(
+            f"the answer to the commit is lost: {reason}; what was asked for may be done, or not\n"
+            f"{left and f'  {left}{chr(10)}'}  {advice}"
+        )
+
+
 class SchemaBehind(AppError):
     """The database does not have the schema that this version of the project works with."""
 

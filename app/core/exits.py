@@ -12,7 +12,8 @@ REFUSED = 1
 HUNG_UP, INTERRUPTED, TERMINATED = (128 + s for s in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM))
 """As a shell reports a process that a signal has ended."""
 
-_DONE = "what was asked for is done"
+DONE = "what was asked for is done"
+"""What an interrupt says that came too late."""
 
 
 @contextmanager
@@ -22,7 +23,7 @@ def after_commit() -> Iterator[None]:
         yield
     except KeyboardInterrupt as interrupt:
         # From it, for its signal is the exit code.
-        raise KeyboardInterrupt(_DONE) from interrupt
+        raise KeyboardInterrupt(DONE) from interrupt
 
 
 def interruption(interrupt: BaseException) -> tuple[str, int]:

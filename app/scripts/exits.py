@@ -24,7 +24,8 @@ ACCOUNT_EXIT_CODES = (
     "Exit codes: 0 done, or already so; 1 ended by the database: nothing was written;"
     " 2 wrong usage or settings; 3 conflict with what is there;"
     " 4 against the policy (password, expiry, scope); 5 not found; 6 the database cannot be used or is"
-    " behind the newest schema; 7 lock timeout; 8 the output cannot be written; 129 hung up (SIGHUP);"
+    " behind the newest schema; 7 lock timeout; 8 the output cannot be written;"
+    " 9 nobody knows whether it was done: the answer to the commit is lost; 129 hung up (SIGHUP);"
     " 130 interrupted; 143 terminated (SIGTERM)."
 )
 """Of the account scripts."""

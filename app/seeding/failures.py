@@ -66,6 +66,13 @@ UNREACHED = Kind(
     "no connection was had: look whether the server runs, and whether DATABASE_URL has the right host, port,"
     " user, password and name of a database",
 )
+RIGHT = Kind(
+    "right",
+    "the role lacks a right: let the owner grant it, or connect as the owner; a run needs CREATE on the"
+    " schema, TEMPORARY on the database, and to read and lock the tables that point at seeded ones",
+    ("42501",),
+    (sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH),
+)
 REFUSED = Kind(
     "refused",
     "the tables are probably not as the revisions expect them, or hold what a revision does not allow for:"
@@ -88,13 +95,7 @@ KINDS = (
         ("40",),
         exit_code=ENDED,
     ),
-    Kind(
-        "right",
-        "the role lacks a right: let the owner grant it, or connect as the owner; a run needs CREATE on the"
-        " schema, TEMPORARY on the database, and to read and lock the tables that point at seeded ones",
-        ("42501",),
-        (sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH),
-    ),
+    RIGHT,
     READ_ONLY,
     Kind(
         "time limit",

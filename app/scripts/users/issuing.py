@@ -6,9 +6,21 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from app.core.database import transaction
+from app.core.errors import CommitUnknown
+from app.core.exits import after_commit
+from app.core.secret_file import SecretFile, SecretMisplaced
 from app.core.streams import say
 from app.features.users.service import Issued
-from app.scripts.users.output import SecretFormat, rendered, require_sink, secret_sink, show, told
+from app.scripts.users.output import (
+    SecretFormat,
+    Stdout,
+    rendered,
+    require_sink,
+    secret_sink,
+    show,
+    told,
+)
+from app.seeding.quoting import shown
 
 
 def issue(
@@ -18,6 +30,7 @@ def issue(
     format: SecretFormat | None,
     output_file: Path | None,
     dry_run: bool,
+    replace: bool = False,
 ) -> None:
     """Run `make` in a transaction, which is committed after its secret was written.
 
@@ -28,18 +41,52 @@ def issue(
         with transaction(commit=False) as session:
             tried = make(session)
         if dry_run or tried.secret is None:
-            _report(tried, format, dry_run=dry_run, shown=output_file is None)
+            _report(tried, format, dry_run=dry_run, visible=output_file is None)
             return
-    with secret_sink(output_file) as sink, transaction() as session:
-        issued = make(session)
-        # Where another run was faster there is no secret, and its file goes again.
-        if issued.secret or output_file is None:
-            sink.write(rendered(issued, format, dry_run=False))
-    _report(issued, None, dry_run=False, shown=False)
+    issued = _issued(make, format, output_file, replace)
+    with after_commit():
+        _report(issued, None, dry_run=False, visible=False)
 
 
-def _report(issued: Issued, format: SecretFormat | None, *, dry_run: bool, shown: bool) -> None:
-    if shown and format is SecretFormat.JSON:
+def _issued(
+    make: Callable[[Session], Issued], format: SecretFormat | None, output_file: Path | None, replace: bool
+) -> Issued:
+    with secret_sink(output_file, replace=replace) as sink:
+        issued = None
+        try:
+            with transaction(stake=sink) as session:
+                issued = make(session)
+                # Where another run was faster there is no secret, and its file goes again.
+                if issued.secret or output_file is None:
+                    sink.write(rendered(issued, format, dry_run=False))
+        except SecretMisplaced:
+            if issued:
+                _report(issued, None, dry_run=False, visible=False)
+            raise
+        except CommitUnknown as error:
+            if not issued or not issued.secret:
+                raise
+            raise CommitUnknown(error.reason, *_left_open(issued, sink)) from None
+        return issued
+
+
+def _left_open(issued: Issued, sink: Stdout | SecretFile) -> tuple[str, str]:
+    """Where a token is that may be one or not, and what to do about it."""
+    token = f"the token {issued.token.display_prefix}… (id {issued.token.id})"
+    if isinstance(sink, SecretFile):
+        return (
+            f"{token} is kept in {shown(sink.temporary)}",
+            "see to the server, then run the same command again: it takes the file up if the token is active",
+        )
+    return (
+        f"{token} was shown",
+        f"see to the server, then ask --service-name {issued.user.service_name} --list: active, it is yours;"
+        " not there, run the same command again",
+    )
+
+
+def _report(issued: Issued, format: SecretFormat | None, *, dry_run: bool, visible: bool) -> None:
+    if visible and format is SecretFormat.JSON:
         show(rendered(issued, format, dry_run=dry_run).rstrip())
     for line in told(issued, dry_run=dry_run):
         say(line)

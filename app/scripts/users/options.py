@@ -41,6 +41,9 @@ FormatOption = Annotated[
 OutputFile = Annotated[
     Path | None, typer.Option(help="A new file for the token, readable by you alone; never overwritten.")
 ]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Let the output file take the place of yours of that name.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and do nothing.")]
 LockTimeout = Annotated[float, typer.Option(min=0.001, help="Seconds to wait for another run.")]
 
@@ -55,7 +58,7 @@ class Mode(StrEnum):
     LIST = "list"
 
 
-_ISSUING = {"expires_in_days", "token_name", "scopes", "format", "output_file", "dry_run"}
+_ISSUING = {"expires_in_days", "token_name", "scopes", "format", "output_file", "replace", "dry_run"}
 _TAKES = {
     Mode.ISSUE: _ISSUING,
     Mode.ENSURE: _ISSUING,
@@ -83,6 +86,8 @@ def check_options(mode: Mode, output: dict[str, Any], **arguments: Any) -> dict[
         raise ConfigurationError(
             f"--{_SPELLED.get(idle[0], idle[0].replace('_', '-'))} does not go with {said}"
         )
+    if output.get("replace") and not output["output_file"]:
+        raise ConfigurationError("--replace is for an --output-file")
     if mode is Mode.LIST and output["format"] is SecretFormat.ENV:
         raise ConfigurationError("--list has the formats text and json")
     return given

@@ -3,14 +3,14 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, Self, TextIO
 
+from app.core.commits import Stake
 from app.core.errors import ConfigurationError
-from app.core.files import SecretFile
-from app.core.streams import Output
+from app.core.secret_file import SecretFile
+from app.core.streams import Output, say
 from app.features.users import ApiToken
 from app.features.users.service import Issued, TokenStatus
 from app.seeding.quoting import shown
@@ -31,20 +31,32 @@ class SecretFormat(StrEnum):
     ENV = "env"
 
 
-class Sink(Protocol):
-    """Takes a secret, before the transaction that makes it true is committed."""
+class Stdout(Output, Stake):
+    """Standard output, flushed with each secret, before the transaction that makes it true is committed."""
+
+    def __init__(self) -> None:
+        self._in_vain = False
+
+    def __enter__(self) -> Self:
+        return self
 
     def write(self, text: str) -> None:
         """Write and flush; OutputError where that fails."""
-
-
-class Stdout(Output):
-    """Standard output, flushed with each secret."""
-
-    def write(self, text: str) -> None:
-        """Write and flush."""
         super().write(text)
         self.flush()
+        self._in_vain = True
+
+    def begin(self) -> None:
+        """From now on it may be a token."""
+        self._in_vain = False
+
+    def lost(self) -> None:
+        """It is none."""
+        self._in_vain = True
+
+    def __exit__(self, *_: object) -> None:
+        if self._in_vain:
+            say("what was shown is no token: it was not issued")
 
 
 def show(text: str) -> None:
@@ -65,14 +77,9 @@ def require_sink(form: SecretFormat | None, file: Path | None) -> None:
         )
 
 
-@contextmanager
-def secret_sink(file: Path | None) -> Iterator[Sink]:
+def secret_sink(file: Path | None, *, replace: bool) -> Stdout | SecretFile:
     """The place for a token: a new file, or standard output."""
-    if file is None:
-        yield Stdout()
-        return
-    with SecretFile(file) as sink:
-        yield sink
+    return Stdout() if file is None else SecretFile(file, replace=replace)
 
 
 def rendered(issued: Issued, form: SecretFormat | None, *, dry_run: bool) -> str:

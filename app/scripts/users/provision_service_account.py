@@ -33,6 +33,7 @@ def main(
     list_: options.Listing = False,
     format: options.FormatOption = None,
     output_file: options.OutputFile = None,
+    replace: options.Replace = False,
     dry_run: options.DryRun = False,
     lock_timeout: options.LockTimeout = 10.0,
 ) -> None:
@@ -40,7 +41,8 @@ def main(
     with exit_codes():
         mode = options.mode_of(ensure=ensure, rotate=rotate, revoke=revoke is not None, list=list_)
         given = options.check_options(
-            mode, {"format": format, "output_file": output_file, "dry_run": dry_run},
+            mode,
+            {"format": format, "output_file": output_file, "replace": replace, "dry_run": dry_run},
             expires_in_days=expires_in_days, token_name=token_name, scopes=scope,
             overlap_hours=overlap_hours,
         )  # fmt: skip
@@ -58,7 +60,7 @@ def main(
             make = partial(service.provision, ensure=ensure) if not rotate else service.rotate_token
             issue(
                 lambda session: make(session, name, **given, **by),
-                ensure=ensure, format=format, output_file=output_file, dry_run=dry_run,
+                ensure=ensure, format=format, output_file=output_file, replace=replace, dry_run=dry_run,
             )  # fmt: skip
 
 

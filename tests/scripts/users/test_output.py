@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from tests.core.test_files import umask
+from tests.core.test_secret_file import umask
 from tests.scripts.users.running import ADMIN, PROVISION, TOKEN, Commands, refused, through_shell
 from tests.support.project import Outcome, Project
 

@@ -1,0 +1,231 @@
+"""A file for a secret, which gets its name when what it depends on is committed, and not before."""
+
+import errno
+import fcntl
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from app.core.commits import Stake
+from app.core.errors import OutputError
+from app.core.signals import signals_held
+from app.seeding.quoting import shown
+
+_NAME_KEPT = 100
+"""Bytes of the file's name in that of its temporary one, which must not get too long for the folder."""
+
+_ATTEMPTS = 5
+_MOST_BYTES = 65_536
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+"""What file systems say that have no hard links."""
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class SecretMisplaced(OutputError):
+    """The commit was made, but its secret could not be put in its place: it is in `kept`, or nowhere."""
+
+    def __init__(self, path: Path, kept: Path | None, reason: str) -> None:
+        self.kept = kept
+        where = f"it is in {shown(kept)}: move it from there" if kept else "its file is gone: revoke it"
+        super().__init__(f"what was asked for is done, but not put into {shown(path)}: {reason}\n  {where}")
+
+
+class SecretFile(Stake):
+    """A new file for a secret, readable by its owner alone; never through a link, nor over another file.
+
+    Entering makes a temporary file beside it, which is put in its place where the commit is `won`, stays
+    where nobody knows, and is gone in any other case. With `replace`, it takes the place of one's own file.
+    Raises OutputError, before anything is committed where that can be seen then, and SecretMisplaced.
+    """
+
+    def __init__(self, path: Path, *, replace: bool = False) -> None:
+        self.path, self.replace = path, replace
+        self.temporary = path
+        self._folder = self._descriptor = -1
+        self._at_stake = self._written = False
+
+    def __enter__(self) -> "SecretFile":
+        with signals_held(), ExitStack() as undone:
+            try:
+                self._folder = os.open(self.path.parent, _FOLDER)
+                undone.callback(os.close, self._folder)
+                self._require_room()
+                self._create()
+            except (OSError, ValueError) as error:
+                raise OutputError(f"cannot create {shown(self.path)}: {_reason(error)}") from None
+            undone.pop_all()
+        return self
+
+    def write(self, text: str) -> None:
+        """Write and flush to the disk; OutputError where that fails."""
+        content = text.encode()
+        try:
+            while content:
+                content = content[os.write(self._descriptor, content) :]
+            os.fsync(self._descriptor)
+            os.fsync(self._folder)
+        except OSError as error:
+            raise OutputError(f"cannot write {shown(self.path)}: {error.strerror}") from None
+        self._written = True
+
+    def begin(self) -> None:
+        """From now on it stays, unless the commit is `lost`."""
+        self._at_stake = self._written
+
+    def lost(self) -> None:
+        """It goes, as the secret in it means nothing."""
+        self._at_stake = False
+
+    def won(self) -> None:
+        """Put it in its place; OutputError where that cannot be done any more, which says where it is."""
+        if not self._written:
+            return
+        try:
+            self._place()
+        except OSError as error:
+            kept = os.fstat(self._descriptor).st_nlink > 0
+            raise SecretMisplaced(self.path, self.temporary if kept else None, _reason(error)) from None
+        self._at_stake = self._written = False
+        with suppress(OSError):
+            os.fsync(self._folder)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with signals_held():
+            if not self._at_stake:
+                with suppress(OSError):
+                    os.unlink(self.temporary.name, dir_fd=self._folder)
+            os.close(self._descriptor)
+            os.close(self._folder)
+
+    def _require_room(self) -> None:
+        try:
+            there = os.lstat(self.path.name or ".", dir_fd=self._folder)
+        except FileNotFoundError:
+            return
+        if not stat.S_ISREG(there.st_mode):
+            reason = ": it is no regular file"
+        elif there.st_uid != os.geteuid():
+            reason = ": it belongs to somebody else"
+        elif not self.replace:
+            reason = ", unless --replace says so"
+        else:
+            return
+        raise OutputError(f"{shown(self.path)} is there already; it is never overwritten{reason}")
+
+    def _create(self) -> None:
+        for _ in range(_ATTEMPTS):
+            name = f"{_stem(self.path)}{secrets.token_hex(8)}.tmp"
+            self._descriptor = os.open(name, _NEW, 0o600, dir_fd=self._folder)
+            # A umask may have taken the owner's own rights away.
+            os.fchmod(self._descriptor, 0o600)
+            # Held as long as this process lives: it tells a file in use from one that was left behind.
+            if _lock(self._descriptor) is not False and os.fstat(self._descriptor).st_nlink:
+                self.temporary = self.path.with_name(name)
+                return
+            os.close(self._descriptor)
+        raise OSError("somebody takes each new file away")
+
+    def _place(self) -> None:
+        source, target = self.temporary.name, self.path.name
+        ends = {"src_dir_fd": self._folder, "dst_dir_fd": self._folder}
+        if self.replace:
+            os.rename(source, target, **ends)
+            return
+        try:
+            os.link(source, target, **ends, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            # An empty file of our own keeps the name meanwhile.
+            os.close(os.open(target, _NEW, 0o600, dir_fd=self._folder))
+            os.rename(source, target, **ends)
+            return
+        os.unlink(source, dir_fd=self._folder)
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """What a run that was killed, or that lost its database, left beside a file for a secret."""
+
+    path: Path
+    content: str
+
+    def remove(self) -> None:
+        """Be done with it."""
+        with suppress(OSError):
+            self.path.unlink()
+
+
+@contextmanager
+def leftovers(path: Path) -> Iterator[list[Leftover]]:
+    """The files that runs for `path` left behind, which nobody else looks at meanwhile.
+
+    Those without a secret are removed, and so are those that have their name.
+    """
+    with ExitStack() as opened:
+        yield [found for name in _left(path) if (found := _taken(path.with_name(name), path, opened))]
+
+
+def _left(path: Path) -> list[str]:
+    pattern = re.compile(re.escape(_stem(path)) + r"[0-9a-f]{16}\.tmp")
+    try:
+        return sorted(filter(pattern.fullmatch, os.listdir(path.parent)))
+    except (OSError, ValueError):
+        return []
+
+
+def _taken(file: Path, path: Path, opened: ExitStack) -> Leftover | None:
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    opened.callback(os.close, descriptor)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or not _lock(descriptor):
+        return None
+    try:
+        content = os.read(descriptor, _MOST_BYTES).decode()
+        placed = os.path.samestat(status, os.lstat(path))
+    except FileNotFoundError:
+        placed = False
+    except (OSError, ValueError):
+        return None
+    found = Leftover(file, content)
+    if placed or not content:
+        found.remove()
+        return None
+    return found
+
+
+def _stem(path: Path) -> str:
+    return f".{os.fsdecode(os.fsencode(path.name)[:_NAME_KEPT])}."
+
+
+def _lock(descriptor: int) -> bool | None:
+    """Whether the file is this process's now; None where the file system has no locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, FileExistsError):
+        return "there is a file of that name by now"
+    return (isinstance(error, OSError) and error.strerror) or str(error)
