@@ -1,11 +1,13 @@
 """Admin accounts: made once, promoted or given a new password where that is asked for."""
 
 from enum import StrEnum
+from functools import partial
 
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 from app.core.security import hash_password
+from app.core.steps import Steps, performed
 from app.features.users.accounts import add_account, find_person, lock_accounts
 from app.features.users.audit import record
 from app.features.users.errors import AccountConflict, PolicyError
@@ -28,7 +30,7 @@ def needs_password(session: Session, email: str, *, reset_password: bool = False
     return reset_password or find_person(session, checked_email(email)) is None
 
 
-def ensure_admin(
+def admin_steps(
     session: Session,
     email: str,
     password: SecretStr | None = None,
@@ -37,15 +39,15 @@ def ensure_admin(
     promote: bool = False,
     reset_password: bool = False,
     lock_timeout: float | None = None,
-) -> tuple[User, AdminOutcome]:
+) -> Steps[tuple[User, AdminOutcome]]:
     """An active admin with that email; the password is used where one is made, or reset.
 
     Raises InvalidName, PolicyError for the password, LockTimedOut, and AccountConflict for an account that
     is no admin (unless `promote`) or that was deactivated.
     """
     email = checked_email(email)
-    # Before the lock, because hashing takes its time.
-    hashed = None if password is None else hash_password(checked_password(password, about=[email]))
+    # Before the lock and the connection, because hashing takes its time.
+    hashed = None if password is None else (yield partial(_hash_of, password, email))
     lock_accounts(session, lock_timeout)
     user = find_person(session, email)
     if user is not None:
@@ -56,6 +58,13 @@ def ensure_admin(
     add_account(session, user)
     record(session, "admin.created", actor, user)
     return user, AdminOutcome.CREATED
+
+
+ensure_admin = performed(admin_steps)
+
+
+def _hash_of(password: SecretStr, email: str) -> str:
+    return hash_password(checked_password(password, about=[email]))
 
 
 def _update(

@@ -1,4 +1,4 @@
-"""Who somebody is: a person by password, a service by token. A refusal never says why."""
+"""Which service a token stands for. A refusal never says why."""
 
 from datetime import datetime, timedelta
 
@@ -7,44 +7,11 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core.clock import utcnow
-from app.core.security import hash_password, is_weaker, verify_password
 from app.features.users import tokens
-from app.features.users.accounts import find_person
-from app.features.users.audit import record
-from app.features.users.errors import AccountConflict, InvalidName
-from app.features.users.models import ApiToken, User, UserKind
-from app.features.users.policy import checked_email
+from app.features.users.models import ApiToken, User
 
 USED_AGAIN = timedelta(minutes=5)
 """How old `last_used_at` gets before a use of the token writes it anew."""
-
-
-def authenticate(session: Session, email: str, password: SecretStr) -> User | None:
-    """The active person with that email and password, or None; a wrong email takes as long as a right one.
-
-    A hash that is weaker than today's is replaced, a stronger one is not.
-    """
-    user = find_login(session, email)
-    return admit(session, user, password, verify_password(password, user.password_hash if user else None))
-
-
-def find_login(session: Session, email: str) -> User | None:
-    """The person of an address in the form it is stored in; None for no address, or for several people's."""
-    try:
-        return find_person(session, checked_email(email))
-    except (InvalidName, AccountConflict):
-        return None
-
-
-def admit(session: Session, user: User | None, password: SecretStr, verified: bool) -> User | None:
-    """The second half of `authenticate`: what follows from a password's verification."""
-    if user is None or not verified or not user.is_active or user.kind is not UserKind.PERSON:
-        return None
-    if user.password_hash is not None and is_weaker(user.password_hash):
-        user.password_hash = hash_password(password)
-        record(session, "password.rehashed", str(user.email), user)
-        session.flush()
-    return user
 
 
 def verify_token(session: Session, raw: str, scope: str, *, now: datetime | None = None) -> User | None:

@@ -3,11 +3,15 @@
 Every function works in the caller's transaction, which the caller commits. Those that change accounts take a
 lock first and hold it to the transaction's end, so that parallel runs come one after the other and the later
 ones find what the first one made. `actor` is who asks, for the audit trail.
+
+Passwords are judged and hashed before the session takes a connection. A transaction that holds one already
+holds it meanwhile: log in, and make admins, first.
 """
 
 from app.features.users.admins import AdminOutcome, ensure_admin, needs_password
-from app.features.users.authentication import authenticate, verify_token
+from app.features.users.authentication import verify_token
 from app.features.users.listing import TokenStatus, list_tokens
+from app.features.users.logins import authenticate
 from app.features.users.provisioning import (
     DEFAULT_NAME,
     Issued,

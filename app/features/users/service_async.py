@@ -1,18 +1,19 @@
-"""The account services for an asynchronous session: the same functions, awaited."""
+"""The account services for an asynchronous session: the same functions, awaited.
 
-import asyncio
+Passwords are judged and hashed in a few threads, while others are served and no connection is held.
+"""
+
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from app.core.security import verify_password
+from app.core.steps import awaited
 from app.features.users import service
-from app.features.users.authentication import admit, find_login
-from app.features.users.models import User
+from app.features.users.admins import admin_steps
+from app.features.users.logins import login_steps
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,7 +29,8 @@ def _awaited(
     return call
 
 
-ensure_admin = _awaited(service.ensure_admin)
+authenticate = awaited(login_steps)
+ensure_admin = awaited(admin_steps)
 has_active_token = _awaited(service.has_active_token)
 list_tokens = _awaited(service.list_tokens)
 needs_password = _awaited(service.needs_password)
@@ -36,13 +38,6 @@ provision = _awaited(service.provision)
 revoke_token = _awaited(service.revoke_token)
 rotate_token = _awaited(service.rotate_token)
 verify_token = _awaited(service.verify_token)
-
-
-async def authenticate(session: AsyncSession, email: str, password: SecretStr) -> User | None:
-    """As the synchronous one; the password is verified in a thread, so that others are served meanwhile."""
-    user = await session.run_sync(find_login, email)
-    verified = await asyncio.to_thread(verify_password, password, user.password_hash if user else None)
-    return await session.run_sync(admit, user, password, verified)
 
 
 __all__ = [

@@ -115,28 +115,3 @@ def test_both_wait_for_the_same_lock(call: Call, accounts: Database) -> None:
         take_lock(other, METADATA.tables["users"], 5)
         with pytest.raises(LockTimedOut):
             call("provision", NAME, actor=ACTOR, lock_timeout=0.2)
-
-
-def test_a_login_does_not_hold_up_the_event_loop(sqlite_accounts: Database) -> None:
-    synchronous(sqlite_accounts)("ensure_admin", EMAIL, PASSWORD, actor=ACTOR)
-
-    async def ticks_during_a_login() -> int:
-        login = asyncio.create_task(logged_in())
-        ticks = 0
-        while not login.done():
-            await asyncio.sleep(0.001)
-            ticks += 1
-        assert (await login).email == EMAIL
-        return ticks
-
-    async def logged_in() -> Any:
-        engine = new_async_engine(Settings(DATABASE_URL=sqlite_accounts.url))
-        try:
-            async with AsyncSession(engine) as session:
-                # Connected before, so that what is measured is the hashing.
-                await session.connection()
-                return await service_async.authenticate(session, EMAIL, PASSWORD)
-        finally:
-            await engine.dispose()
-
-    assert asyncio.run(ticks_during_a_login()) > 10
