@@ -9,7 +9,6 @@ holds it meanwhile: log in, and make admins, first.
 """
 
 from app.features.users.admins import AdminOutcome, ensure_admin, needs_password
-from app.features.users.authentication import verify_token
 from app.features.users.listing import TokenStatus, list_tokens
 from app.features.users.logins import authenticate
 from app.features.users.provisioning import (
@@ -20,6 +19,7 @@ from app.features.users.provisioning import (
     rotate_token,
 )
 from app.features.users.revoking import revoke_token
+from app.features.users.token_checks import verify_token
 
 __all__ = [
     "DEFAULT_NAME",
