@@ -90,6 +90,7 @@ def test_who_is_cancelled_leaves_the_queue() -> None:
         await asyncio.sleep(0)
         for task in waiting[:2]:
             task.cancel()
+        await asyncio.gather(*waiting[:2], return_exceptions=True)
         release.set()
         assert all(await asyncio.gather(*busy))
         await waiting[2]
