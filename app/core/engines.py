@@ -14,8 +14,9 @@ from sqlalchemy.pool import NullPool
 
 from app.core.config import Settings, get_settings
 from app.core.errors import ConfigurationError, DatabaseUnavailable
+from app.core.patience import PATIENCE, SLICE, patience_of, patiently, seconds_for, wait_in_slices
 from app.core.shown_urls import without_values
-from app.core.sqlite import require_folder
+from app.core.sqlite import make_private, require_folder
 from app.seeding.failures import (
     LOST,
     UNREACHED,
@@ -36,7 +37,8 @@ def engine_options(url: URL, settings: Settings) -> dict[str, Any]:
     """What `create_engine` and `create_async_engine` are told for a URL."""
     options: dict[str, Any] = {"json_serializer": canonical_json, "hide_parameters": True}
     if url.get_backend_name() == "sqlite":
-        options["connect_args"] = {"timeout": settings.lock_timeout}
+        options["connect_args"] = {"timeout": SLICE}
+        options["execution_options"] = {PATIENCE: seconds_for(url, settings.lock_timeout)}
     else:
         options["connect_args"] = _libpq_options(url)
         options["pool_pre_ping"] = True
@@ -92,8 +94,14 @@ CACHE_KIB = 24_000
 def tame_sqlite(engine: Engine, *, migrating: bool = False) -> None:
     """Make SQLite transactional: the driver's implicit transactions off, BEGIN where SQLAlchemy begins.
 
-    Without it the driver commits before DDL, and a killed migration leaves half of itself behind.
+    Without it the driver commits before DDL, and a killed migration leaves half of itself behind. A new file
+    is its owner's alone, and a wait ends at a signal.
     """
+    wait_in_slices(engine)
+
+    @event.listens_for(engine, "do_connect")
+    def _on_do_connect(dialect: object, record: object, arguments: object, named: object) -> None:
+        make_private(engine.url)
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, record: object) -> None:
@@ -101,7 +109,8 @@ def tame_sqlite(engine: Engine, *, migrating: bool = False) -> None:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA foreign_keys = {'OFF' if migrating else 'ON'}")
         if migrating:
-            cursor.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            size = f"PRAGMA cache_size = -{CACHE_KIB}"
+            patiently(lambda: cursor.execute(size), patience_of(engine))
         cursor.close()
 
     @event.listens_for(engine, "begin")
@@ -118,11 +127,11 @@ def new_engine(settings: Settings | None = None, *, migrating: bool = False) -> 
     """
     settings = settings or get_settings()
     url = settings.url()
-    options = engine_options(url, settings)
-    if migrating:
-        # A run has one connection, which ends with it and not when its engine is collected.
-        options["poolclass"] = NullPool
     try:
+        options = engine_options(url, settings)
+        if migrating:
+            # A run has one connection, which ends with it and not when its engine is collected.
+            options["poolclass"] = NullPool
         engine = create_engine(url, **options)
     except (ArgumentError, ValueError, TypeError) as error:
         raise _refused_option(url, str(error)) from None
@@ -151,7 +160,8 @@ def connected(engine: Engine, *, lock_timeout: float | None = None) -> Iterator[
         with named_failures(lock_timeout), _connection(engine) as connection:
             if engine.dialect.name == "sqlite":
                 # SQLite opens the file at the first read: a file that is no database fails here.
-                connection.connection.cursor().execute("PRAGMA schema_version")
+                cursor = connection.connection.cursor()
+                patiently(lambda: cursor.execute("PRAGMA schema_version"), patience_of(engine))
             yield connection
     except DatabaseFailure as failure:
         if failure.exit_code != UNUSABLE:

@@ -2,12 +2,13 @@
 
 import zlib
 
-from sqlalchemy import Table, false, func, select, text, update
+from sqlalchemy import Table, false, func, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.core.config import get_settings
 from app.core.errors import ConfigurationError, LockTimedOut
+from app.core.patience import PATIENCE
 from app.seeding.failures import LOCKED, failure_of
 
 _NAMESPACE = 0x5EED
@@ -26,10 +27,10 @@ def take_lock(session: Session, table: Table, seconds: float | None = None) -> N
     milliseconds = max(1, round(seconds * 1000))
     try:
         if session.get_bind().dialect.name == "sqlite":
-            session.execute(text(f"PRAGMA busy_timeout = {milliseconds}"))
             # Changes nothing, and is a write for all that.
             key = next(iter(table.primary_key.columns))
-            session.execute(update(table).values({key.name: key}).where(false()))
+            write = update(table).values({key.name: key}).where(false())
+            session.execute(write, execution_options={PATIENCE: seconds})
         else:
             session.execute(select(func.set_config("lock_timeout", f"{milliseconds}ms", True)))
             number = zlib.crc32(table.name.encode()) & 0x7FFF_FFFF

@@ -1,7 +1,9 @@
 """URLs of SQLite: which file they mean, and those that mean none."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sqlalchemy.engine import URL
@@ -22,11 +24,7 @@ _TRUE = {"1", "true", "t", "yes", "y", "on"}
 
 def file_of(url: URL) -> Path:
     """The database's file; ConfigurationError where the URL means a database in memory, or no file."""
-    name, options = url.database or "", list(url.query.items())
-    if _is_uri(url) and name.startswith("file:"):
-        # As SQLite reads it: decoded, without host, query and fragment.
-        parts = urlsplit(name + "?" + "&".join(f"{key}={value}" for key, value in options))
-        name, options = unquote(parts.path), [*parse_qsl(parts.query.replace("?", "&"))]
+    name, options = _read(url)
     # SQLite itself would make a file of that name where the URL is no URI, which nobody wants.
     in_memory = name in ("", ":memory:") or name.startswith("file::memory:")
     if in_memory or ("mode", "memory") in options or ("vfs", "memdb") in options:
@@ -43,6 +41,37 @@ def file_of(url: URL) -> Path:
             " set PYTHONUTF8=1"
         ) from None
     return Path(name)
+
+
+def _read(url: URL) -> tuple[str, list[tuple[str, Any]]]:
+    """The file's name and the options, as SQLite reads them."""
+    name, options = url.database or "", list(url.query.items())
+    if _is_uri(url) and name.startswith("file:"):
+        # Decoded, without host, query and fragment.
+        parts = urlsplit(name + "?" + "&".join(f"{key}={value}" for key, value in options))
+        name, options = unquote(parts.path), [*parse_qsl(parts.query.replace("?", "&"))]
+    return name, options
+
+
+def make_private(url: URL) -> None:
+    """Make the file that SQLite would make, empty and readable by its owner alone; one that is there stays.
+
+    SQLite would let everybody read it that the umask lets. Its journal and its log get the file's own mode.
+    """
+    name, options = _read(url)
+    if {("mode", "ro"), ("mode", "rw")} & {*options}:
+        # SQLite makes none either.
+        return
+    # What is in the way of it, SQLite meets as well, and says it.
+    with suppress(OSError, RuntimeError, ValueError):
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        # To where a link leads: behind a dangling one, SQLite makes the file too.
+        descriptor = os.open(Path(name).resolve(), flags, 0o600)
+        try:
+            # A umask may have taken the owner's own rights away.
+            os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)
 
 
 def require_folder(url: URL) -> None:

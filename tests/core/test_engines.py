@@ -140,7 +140,7 @@ def test_the_level_is_read_committed_whatever_the_database_s_default(
     [
         ("nope=1", "an option, number 1, that PostgreSQL's client library does not know"),
         ("ssl_mode=require", "does not know (did you mean 'sslmode'?)"),
-        ("connect_timeout=soon", "refuses: bad value for connect_timeout: 'soon'"),
+        ("connect_timeout=soon", "refuses: bad value for connect_timeout: '…'"),
         ("port=hid%20den", "non-integer port arguments: ('…',)"),
         ("row_factory=x", "the option 'row_factory', which is the driver's own"),
         ("cursor_factory=x", "the option 'cursor_factory', which is the driver's own"),

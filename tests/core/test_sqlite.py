@@ -1,13 +1,18 @@
 """URLs of SQLite: what is no file on a disk is refused as a setting."""
 
+import asyncio
+import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import make_url
 
 from app.core.config import Settings
+from app.core.database_async import new_async_engine
 from app.core.engines import connected, new_engine
-from app.core.errors import ConfigurationError
+from app.core.errors import ConfigurationError, DatabaseUnavailable
 from app.core.sqlite import file_of
 
 IN_MEMORY = [
@@ -74,3 +79,90 @@ def test_a_uri_opens_the_file_that_it_means(tmp_path: Path) -> None:
         connection.commit()
     assert file_of(Settings(DATABASE_URL=url).url()) == tmp_path / "a b.db"
     assert (tmp_path / "a b.db").exists()
+
+
+# -- who may read a file ---------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[0o022, 0o000, 0o277], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    """What a shell takes away from new files."""
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def mode_of(file: Path) -> int:
+    return stat.S_IMODE(file.stat().st_mode)
+
+
+def write(url: str, *, migrating: bool = False) -> None:
+    engine = new_engine(Settings(DATABASE_URL=url), migrating=migrating)
+    with connected(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE t (a)")
+        connection.commit()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("form", ["sqlite:///{}", "sqlite:///file:{}?mode=rwc&uri=true"])
+@pytest.mark.parametrize("migrating", [True, False])
+def test_a_new_file_is_its_owner_s_alone(tmp_path: Path, umask: int, form: str, migrating: bool) -> None:
+    file = tmp_path / "x y.db"
+    write(form.format(file), migrating=migrating)
+    assert mode_of(file) == 0o600
+
+
+def test_a_new_file_of_an_asynchronous_engine_is_its_owner_s_alone(tmp_path: Path) -> None:
+    from sqlalchemy import text
+
+    async def use() -> None:
+        engine = new_async_engine(Settings(DATABASE_URL=f"sqlite:///{tmp_path / 'x.db'}"))
+        async with engine.begin() as connection:
+            await connection.execute(text("CREATE TABLE t (a)"))
+        await engine.dispose()
+
+    asyncio.run(use())
+    assert mode_of(tmp_path / "x.db") == 0o600
+
+
+def test_what_sqlite_writes_beside_a_file_is_as_private(tmp_path: Path) -> None:
+    file = tmp_path / "x.db"
+    engine = new_engine(Settings(DATABASE_URL=f"sqlite:///{file}"))
+    with engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (a)")
+        assert mode_of(tmp_path / "x.db-journal") == 0o600
+        connection.commit()
+    with engine.connect() as connection:
+        connection.connection.cursor().execute("PRAGMA journal_mode = WAL")
+        connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+        assert {mode_of(tmp_path / f"x.db-{name}") for name in ("wal", "shm")} == {0o600}
+    engine.dispose()
+
+
+def test_a_file_that_is_there_keeps_its_mode_and_its_content(tmp_path: Path) -> None:
+    file = tmp_path / "x.db"
+    write(f"sqlite:///{file}")
+    file.chmod(0o640)
+    with connected(new_engine(Settings(DATABASE_URL=f"sqlite:///{file}"))) as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM t").scalar() == 0
+    assert mode_of(file) == 0o640
+
+
+def test_a_file_that_a_dangling_link_leads_to_is_as_private(tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to(tmp_path / "there.db")
+    write(f"sqlite:///{tmp_path / 'link.db'}")
+    assert mode_of(tmp_path / "there.db") == 0o600
+
+
+@pytest.mark.parametrize("mode", ["ro", "rw"])
+def test_no_file_is_made_where_the_url_asks_for_one_that_is_there(tmp_path: Path, mode: str) -> None:
+    engine = new_engine(Settings(DATABASE_URL=f"sqlite:///file:{tmp_path}/x.db?mode={mode}&uri=true"))
+    with pytest.raises(DatabaseUnavailable, match="unable to open"), connected(engine):
+        pass
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_link_that_leads_to_itself_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "x.db").symlink_to(tmp_path / "x.db")
+    with pytest.raises(DatabaseUnavailable, match="cannot use the database"):
+        write(f"sqlite:///{tmp_path / 'x.db'}")
