@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
+from app.core.locks import take_lock
+from app.features.catalog import METADATA
 from app.seeding.dialects.postgresql import ADVISORY_LOCK
 from tests.support.databases import Database, Servers
-from tests.support.project import HEAD, Outcome, Project, end, kill
+from tests.support.project import HEAD, Outcome, Process, Project, end, kill
 
 INSERTED = "seeds at seed_0003: machines: 22 inserted"
 
@@ -58,6 +61,21 @@ def waiting(database: Database) -> int:
     return int(database.scalar(f"{sessions} AND wait_event_type = 'Lock'"))
 
 
+@contextmanager
+def accounts_locked(database: Database) -> Iterator[None]:
+    """The lock of the accounts, held by somebody else."""
+    with Session(database.engine) as session:
+        take_lock(session, METADATA.tables["users"], 5)
+        yield
+
+
+def end_within(run: Process, seconds: float) -> Outcome:
+    """What a run did that ends by itself by then, long before its wait would."""
+    out, err = run.communicate(timeout=seconds)
+    assert run.returncode is not None
+    return Outcome(run.returncode, out, err)
+
+
 def assert_timed_out(outcome: Outcome, seconds: str) -> None:
     """One message, no traceback, exit code 1."""
     assert outcome.code == 1, outcome.text
@@ -79,19 +97,56 @@ def test_of_two_runs_at_once_one_seeds_and_the_other_finds_nothing_to_do(project
     assert seeded["seed_ledger"] == []
 
 
-@pytest.mark.parametrize("command", [("app.scripts.db.seed",), ("alembic", "upgrade", "head")])
-def test_sigterm_ends_a_waiting_run_with_its_sentence_and_its_code(
-    postgresql_project: Project, command: tuple[str, ...]
+def waits(project: Project, run: Process) -> bool:
+    """Whether a run waits for the lock; on SQLite, whether it has come as far as the file."""
+    if project.database.path is None:
+        return bool(waiting(project.database))
+    files = Path("/proc", str(run.pid), "fd")
+    with contextlib.suppress(OSError):
+        return str(project.database.path) in {os.readlink(file) for file in files.iterdir()}
+    return False
+
+
+ENDED = [
+    (signal.SIGINT, "interrupted, nothing was written"),
+    (signal.SIGTERM, "interrupted by SIGTERM, nothing was written"),
+]
+PROVISION = ("app.scripts.users.provision_service_account", "--service-name", "bot", "--format", "env")
+
+
+@pytest.mark.parametrize(
+    ("command", "number", "sentence"),
+    [(("app.scripts.db.seed",), *ENDED[0]), (("alembic", "upgrade", "head"), *ENDED[1])],
+)
+def test_a_signal_ends_a_waiting_run_with_its_sentence_and_its_code(
+    project: Project, command: tuple[str, ...], number: signal.Signals, sentence: str
 ) -> None:
-    with lock_held(postgresql_project.database):
-        run = postgresql_project.start(*command)
-        until(lambda: waiting(postgresql_project.database))
-        os.kill(run.pid, signal.SIGTERM)
-        outcome = end(run)
-    assert outcome.code == 143, outcome.text
-    assert outcome.err.splitlines()[-1] == "interrupted by SIGTERM, nothing was written"
+    with lock_held(project.database):
+        run = project.start(*command)
+        until(lambda: waits(project, run))
+        os.kill(run.pid, number)
+        outcome = end_within(run, 10)
+    assert outcome.code == 128 + number, outcome.text
+    assert outcome.err.splitlines()[-1] == sentence
     assert "Traceback" not in outcome.err
-    assert not postgresql_project.database.tables()
+    assert not project.database.tables()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("number", "sentence"), ENDED)
+def test_a_signal_ends_a_waiting_account_script(
+    project: Project, number: signal.Signals, sentence: str
+) -> None:
+    project.start_at(HEAD)
+    with accounts_locked(project.database):
+        run = project.start(*PROVISION, "--lock-timeout", "60")
+        until(lambda: waits(project, run))
+        os.kill(run.pid, number)
+        outcome = end_within(run, 10)
+    assert outcome.code == 128 + number, outcome.text
+    assert outcome.err.splitlines()[-1] == sentence
+    assert outcome.out == ""
+    assert project.database.scalar("SELECT count(*) FROM api_tokens") == 0
 
 
 @pytest.mark.long

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -160,8 +160,8 @@ def connected(engine: Engine, *, lock_timeout: float | None = None) -> Iterator[
         with named_failures(lock_timeout), _connection(engine) as connection:
             if engine.dialect.name == "sqlite":
                 # SQLite opens the file at the first read: a file that is no database fails here.
-                cursor = connection.connection.cursor()
-                patiently(lambda: cursor.execute("PRAGMA schema_version"), patience_of(engine))
+                with closing(connection.connection.cursor()) as cursor:
+                    patiently(lambda: cursor.execute("PRAGMA schema_version"), patience_of(engine))
             yield connection
     except DatabaseFailure as failure:
         if failure.exit_code != UNUSABLE:

@@ -140,3 +140,11 @@ def test_an_error_at_the_commit_is_that_error(sqlite: Database) -> None:
             connection.commit()
         connection.rollback()
     assert sqlite.scalar("SELECT count(*) FROM c") == 0
+
+
+def test_a_connection_that_has_not_begun_holds_nobody_up(sqlite: Database) -> None:
+    sqlite.execute("CREATE TABLE t (a)")
+    with connected(engine_for(sqlite)), connected(engine_for(sqlite, seconds=0.1)) as other:
+        other.exec_driver_sql("INSERT INTO t VALUES (1)")
+        other.commit()
+    assert sqlite.scalar("SELECT count(*) FROM t") == 1
