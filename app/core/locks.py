@@ -1,8 +1,8 @@
 """A lock for the length of a transaction, so that parallel runs come one after the other."""
 
-import zlib
+from hashlib import sha256
 
-from sqlalchemy import Table, false, func, select, update
+from sqlalchemy import BigInteger, Table, cast, false, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -11,13 +11,22 @@ from app.core.errors import ConfigurationError, LockTimedOut
 from app.core.patience import PATIENCE
 from app.seeding.failures import LOCKED, failure_of
 
-_NAMESPACE = 0x5EED
+_NAMESPACE = "seedrail"
+_LEVELS = ("read committed", "read uncommitted")
+"""Those in which each statement sees what was committed before it; to PostgreSQL they are one."""
 _LONGEST = 86_400
+
+_WHERE = text(
+    "SELECT current_setting('transaction_isolation'), nspname FROM pg_class"
+    " JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE pg_class.oid = CAST(:table AS regclass)"
+)
+"""The level of the transaction, and the schema in which it finds a table."""
 
 
 def take_lock(session: Session, table: Table, seconds: float | None = None) -> None:
     """Keep other takers of this table's lock out until the transaction ends; LockTimedOut after `seconds`.
 
+    ConfigurationError in a transaction that would not see what they did: on PostgreSQL, READ COMMITTED does.
     PostgreSQL has advisory locks, which readers and other writers do not see. SQLite has one write lock, and
     gives it only to a transaction that has not read before another one wrote: take it first.
     """
@@ -32,11 +41,35 @@ def take_lock(session: Session, table: Table, seconds: float | None = None) -> N
             write = update(table).values({key.name: key}).where(false())
             session.execute(write, execution_options={PATIENCE: seconds})
         else:
+            number = _key_on_postgresql(session, table)
+            # Stays for the rest of the transaction, whose writes may have to wait for others' rows.
             session.execute(select(func.set_config("lock_timeout", f"{milliseconds}ms", True)))
-            number = zlib.crc32(table.name.encode()) & 0x7FFF_FFFF
-            session.execute(select(func.pg_advisory_xact_lock(_NAMESPACE, number)))
+            session.execute(select(func.pg_advisory_xact_lock(cast(number, BigInteger))))
     except DBAPIError as error:
         failure = failure_of(error)
         if failure is not None and failure.kind is LOCKED:
             raise LockTimedOut(seconds) from None
         raise
+
+
+def _key_on_postgresql(session: Session, table: Table) -> int:
+    """The key of the table's advisory lock; ConfigurationError in a transaction that the lock is no use to.
+
+    An advisory lock needs no right on a table and hinders no vacuum, but all who take one in a database share
+    one space of keys. This key is 64 bits of the project, the schema and the table: nobody else comes upon
+    it, and another schema's tables have one of their own.
+    """
+    driver = session.connection().connection.dbapi_connection
+    if driver is not None and session.connection().dialect.detect_autocommit_setting(driver):
+        raise ConfigurationError(
+            "a session in autocommit has no transaction that could hold a lock: use one of READ COMMITTED"
+        )
+    name = session.connection().dialect.identifier_preparer.format_table(table)
+    level, schema = session.execute(_WHERE, {"table": name}).one()
+    if level not in _LEVELS:
+        raise ConfigurationError(
+            f"a transaction of {level.upper()} does not see what others did while it waited for its lock:"
+            " use a session of READ COMMITTED, as the application's own are"
+        )
+    digest = sha256("\0".join([_NAMESPACE, schema, table.name]).encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

@@ -3,16 +3,22 @@
 import math
 import threading
 import time
+import zlib
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.core.config import get_settings
+from app.core.config import Settings, get_settings
+from app.core.engines import new_engine
 from app.core.errors import ConfigurationError, LockTimedOut
 from app.core.locks import take_lock
 from app.features.catalog import METADATA
+from app.seeding.dialects.postgresql import ADVISORY_LOCK
 from tests.support.databases import Database
 
 USERS, MACHINES = METADATA.tables["users"], METADATA.tables["machines"]
@@ -79,6 +85,53 @@ def test_on_postgresql_each_table_has_a_lock_of_its_own(locked: Session, databas
         else:
             with pytest.raises(LockTimedOut):
                 take_lock(second, MACHINES, 0.2)
+
+
+def test_no_other_applications_advisory_lock_is_in_the_way(postgresql: Database) -> None:
+    METADATA.create_all(postgresql.engine)
+    users = zlib.crc32(b"users")
+    with Session(postgresql.engine) as other, Session(postgresql.engine) as session:
+        for key in (f"{0x5EED}, {users & 0x7FFF_FFFF}", f"{0x5EED}", f"{users}", f"{ADVISORY_LOCK}", "0, 0"):
+            other.execute(text(f"SELECT pg_advisory_lock({key})"))
+        take_lock(session, USERS, 0.2)
+        other.execute(text("SELECT pg_advisory_unlock_all()"))
+
+
+def test_each_schema_has_a_lock_of_its_own(postgresql: Database) -> None:
+    engines = []
+    for schema in ("first", "second"):
+        postgresql.execute(f"CREATE SCHEMA {schema}")
+        url = make_url(postgresql.url).update_query_dict({"options": f"-c search_path={schema}"})
+        engines.append(new_engine(Settings(DATABASE_URL=url.render_as_string(hide_password=False))))
+        METADATA.create_all(engines[-1])
+    with Session(engines[0]) as first, Session(engines[0]) as again, Session(engines[1]) as second:
+        take_lock(first, USERS, 5)
+        take_lock(second, USERS, 0.2)
+        # However the table was found.
+        again.execute(text("SET LOCAL search_path = second, first"))
+        with pytest.raises(LockTimedOut):
+            take_lock(again, USERS, 0.1)
+    for engine in engines:
+        engine.dispose()
+
+
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE", "AUTOCOMMIT"])
+def test_a_session_that_would_not_see_what_others_did_is_refused(postgresql: Database, level: str) -> None:
+    METADATA.create_all(postgresql.engine)
+    with (
+        Session(postgresql.engine.execution_options(isolation_level=level)) as session,
+        pytest.raises(ConfigurationError, match=f"(?i){level}.*READ COMMITTED"),
+    ):
+        take_lock(session, USERS, 5)
+
+
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "READ UNCOMMITTED"])
+def test_the_level_counts_that_the_transaction_has(postgresql: Database, level: str) -> None:
+    METADATA.create_all(postgresql.engine)
+    with Session(postgresql.engine) as session:
+        session.execute(text(f"SET TRANSACTION ISOLATION LEVEL {level}"))
+        with pytest.raises(ConfigurationError) if level == "REPEATABLE READ" else nullcontext():
+            take_lock(session, USERS, 5)
 
 
 def test_taking_it_changes_no_row(locked: Session, database: Database) -> None:

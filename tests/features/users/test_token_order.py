@@ -1,5 +1,6 @@
 """Which token is the newest, whatever the clocks say: under a lock that was waited for, and by the chain."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -8,12 +9,16 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from app.core.clock import utcnow
+from app.core.config import Settings
+from app.core.database_async import new_async_engine
 from app.core.locks import take_lock
 from app.features.catalog import METADATA
-from app.features.users import ApiToken, AuditEvent
+from app.features.users import ApiToken, AuditEvent, service_async
 from app.features.users.ordering import newest_first
 from app.features.users.service import (
     Issued,
@@ -90,6 +95,38 @@ def test_of_rotations_that_waited_for_each_other_the_newest_tokens_live(
     revoked = [token.revoked_at for token in chain if token.revoked_at]
     assert revoked == sorted(revoked)
     assert revoked[0] >= chain[2].created_at
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_so_it_is_whatever_level_the_database_has_for_a_default(
+    postgresql_accounts: Database, level: str
+) -> None:
+    name = make_url(postgresql_accounts.url).database
+    postgresql_accounts.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = '{level}'")
+    postgresql_accounts.close()
+    with Session(postgresql_accounts.engine) as session:
+        issue(session)
+        take_lock(session, METADATA.tables["users"], 5)
+        waiter = waiting(postgresql_accounts, lambda other: rotate_token(other, NAME, actor=ACTOR))
+
+        async def rotated() -> None:
+            engine = new_async_engine(Settings(DATABASE_URL=postgresql_accounts.url))
+            async with AsyncSession(engine) as other:
+                await service_async.rotate_token(other, NAME, actor=ACTOR)
+                await other.commit()
+            await engine.dispose()
+
+        async def at_once() -> None:
+            rotations = [asyncio.create_task(rotated()) for _ in range(3)]
+            while postgresql_accounts.scalar("SELECT count(*) FROM pg_locks WHERE NOT granted") < 4:
+                await asyncio.sleep(0.005)
+            session.commit()
+            await asyncio.gather(*rotations)
+
+        asyncio.run(at_once())
+        waiter.join()
+        chain = in_the_chain(session)
+        assert [token.is_active(utcnow()) for token in chain] == [False] * 3 + [True] * 2
 
 
 @pytest.mark.parametrize("change", ["provision", "rotate_token"])

@@ -243,6 +243,9 @@ def test_on_sqlite_a_check_waits_for_no_writer_and_no_reader(
     sqlite_accounts: Database, lock: list[str]
 ) -> None:
     issued, engine = issue(sqlite_accounts), own_engine(sqlite_accounts, pool_size=1)
+    with engine.connect() as connection:
+        waits = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()
+    assert waits
     with sqlite_accounts.engine.connect() as connection:
         holding = connection.connection.cursor()
         for statement in lock:
@@ -252,7 +255,7 @@ def test_on_sqlite_a_check_waits_for_no_writer_and_no_reader(
         holding.execute("ROLLBACK")
     assert noted(sqlite_accounts) is None
     with engine.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 60_000
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == waits
     engine.dispose()
 
 
