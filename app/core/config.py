@@ -3,12 +3,13 @@
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy.engine import URL
 
+from app.core.envfile import EnvFile
 from app.core.errors import ConfigurationError
 from app.core.urls import database_url
 
@@ -55,6 +56,22 @@ class Settings(BaseSettings):
 
     traceback: bool = False
     """Whether an expected error shows its traceback, for whoever looks for its cause in the code."""
+
+    def __init__(self, **values: Any) -> None:
+        # The library would read the file by its own rules first.
+        super().__init__(_env_file=None, **values)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The usual sources, but for a stricter reader of `.env`."""
+        return init_settings, env_settings, EnvFile(settings_cls)
 
     def url(self, *, asynchronous: bool = False) -> URL:
         """The database's URL with the driver this project ships for it.
