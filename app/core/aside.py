@@ -26,7 +26,7 @@ PATIENCE = 0.25
 PAUSE = 60.0
 """Seconds without a try after one that failed in a way that the next one would too."""
 
-_LOCK_TIMEOUT = "50ms"
+_LOCK_TIMEOUT, _STATEMENT_TIMEOUT = "50ms", "1s"
 _log = logging.getLogger(__name__)
 
 Write = Callable[[Connection], object]
@@ -111,9 +111,12 @@ def _run_thread(engine: Engine, write: Write, tries: _Tries) -> None:
 
 async def _run_task(engine: Engine, write: Write, tries: _Tries) -> None:
     task = asyncio.create_task(greenlet_spawn(_run, engine, write, tries))
-    await asyncio.wait({task}, timeout=PATIENCE)
-    if not task.done():
-        tries.late.append(task.done)
+    try:
+        await asyncio.wait({task}, timeout=PATIENCE)
+    finally:
+        # Where the caller is cancelled, it goes on as well.
+        if not task.done():
+            tries.late.append(task.done)
 
 
 def _run(engine: Engine, write: Write, tries: _Tries) -> None:
@@ -161,7 +164,7 @@ def _run_on_postgresql(connection: Connection, write: Write) -> None:
     connection.execute(
         select(
             func.set_config("lock_timeout", _LOCK_TIMEOUT, True),
-            func.set_config("statement_timeout", f"{PATIENCE * 1000:.0f}ms", True),
+            func.set_config("statement_timeout", _STATEMENT_TIMEOUT, True),
             # Nobody relies on it, so that it need not wait for disk or standby either.
             func.set_config("synchronous_commit", "off", True),
         )

@@ -111,6 +111,19 @@ def test_where_the_newest_was_revoked_the_one_that_works_gets_the_overlap(
     assert first.token.expires_at == NOW + 27 * HOUR
 
 
+def test_where_the_newest_was_revoked_ensure_is_content_with_the_one_that_works(
+    session: Session, first: Issued
+) -> None:
+    leaked = rotate(session, NOW + HOUR, overlap_hours=48)
+    revoke_token(session, NAME, leaked.token.id, actor=ACTOR, now=NOW + 2 * HOUR)
+    ensured = provision(session, NAME, actor=ACTOR, ensure=True, now=NOW + 3 * HOUR)
+    assert (ensured.token, ensured.secret) == (first.token, None)
+    # When that has ended too, there is nothing to be content with.
+    ensured = provision(session, NAME, actor=ACTOR, ensure=True, now=NOW + 49 * HOUR)
+    assert ensured.secret is not None
+    assert ensured.token.created_at > leaked.token.created_at
+
+
 def test_what_was_never_issued_cannot_be_rotated(session: Session, first: Issued) -> None:
     with pytest.raises(AccountNotFound, match="ingest-bot has no token 'nightly' to rotate"):
         rotate(session, token_name="nightly")
