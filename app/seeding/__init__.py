@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from app.seeding.plugin import attach, configure_options, lock
     from app.seeding.rail import Rail
     from app.seeding.sets import SeedCatalog, SeedRow, SeedSet
+    from app.seeding.standins import StandIn
     from app.seeding.tables import SeedTable
     from app.seeding.texts import name_problem
     from app.seeding.types import canonical_timestamp
@@ -52,6 +53,7 @@ __all__ = [
     "SeedSet",
     "SeedTable",
     "SetupError",
+    "StandIn",
     "StateError",
     "attach",
     "canonical_timestamp",
@@ -82,6 +84,7 @@ _HOMES = {
     "SeedSet": "sets",
     "SeedTable": "tables",
     "SetupError": "errors",
+    "StandIn": "standins",
     "StateError": "errors",
     "attach": "plugin",
     "canonical_timestamp": "types",

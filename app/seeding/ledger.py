@@ -3,6 +3,7 @@ holds what a rollback must know: only the rows where the database and the seed d
 """
 
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -55,7 +56,13 @@ seed revisions up to the one that met it (1 is the first after seed_base).
 | `absent` | row | it was gone, or could not be linked, when the seed wanted to change, delete or insert it |
 | `revived` | row | it was gone when the seed wanted to change it, and the policy brought it back |
 | `cut` | column | the seed's link led to a row that was gone, and was left empty |
+| `stand-in` | column | the seed's optional link (`pre_image`) led nowhere, and got another row (`live_id`) |
 """
+
+STAND_IN = "stand-in"
+
+NO_ROW = UUID(int=0)
+"""The seed id of an entry of no row, which says whose stand-in it is in states that a run jumped over."""
 
 
 def kept_rows(target: int) -> sa.Select[Any]:
@@ -65,6 +72,18 @@ def kept_rows(target: int) -> sa.Select[Any]:
         seed_ledger.c.column_name == "",
         seed_ledger.c.position > target + 1,
     )
+
+
+def stops_above(target: int) -> sa.Select[Any]:
+    """The positions below which a move down to `target` stops: of rows that were kept, and of stand-ins.
+
+    A row or a link may have been something else between the two, and is looked at as it was there.
+    """
+    kept = sa.and_(seed_ledger.c.outcome == "kept", seed_ledger.c.column_name == "")
+    filled = sa.and_(seed_ledger.c.outcome == STAND_IN, seed_ledger.c.seed_id != NO_ROW)
+    met = sa.or_(kept, filled)
+    position = seed_ledger.c.position
+    return sa.select(position).where(met, position > target + 1).distinct()
 
 
 TABLE_NAMES = frozenset(table.name for table in metadata.sorted_tables)

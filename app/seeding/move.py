@@ -34,6 +34,7 @@ from app.seeding.rail import Rail
 from app.seeding.rownames import RowNames
 from app.seeding.session import online, pin, refuse_row_security, settle_names
 from app.seeding.stage import Loader, StagedTable, load_changes, staged_table
+from app.seeding.standins import StandIns, find_stand_ins
 from app.seeding.tables import FrozenTable, Reference, in_foreign_key_order
 from app.seeding.unknown import Models, guard_columns, guard_later_columns
 from app.seeding.watch import is_watched, refuse_interference, refuse_missed
@@ -90,6 +91,7 @@ class _Runner:
         self.connection = online(context)
         self.tally: Counter[tuple[str, str]] = Counter()
         self.created: list[sa.Table] = []
+        self.stand_ins: StandIns = {}
 
     def run(self) -> Counter[tuple[str, str]]:
         move = self.move
@@ -99,6 +101,8 @@ class _Runner:
         live = self._open(frozen)
         span = (move.source, move.target)
         refuse_columns_to_come(move.rail, span, frozen, live.names, self.context.get_current_heads)
+        if move.upgrade:
+            self.stand_ins = find_stand_ins(self.context, frozen, move.options.stand_ins())
         staged = [staged_table(table, live.columns.get(table.name)) for table in frozen]
         with _refusals():
             self._load(staged)
@@ -106,6 +110,7 @@ class _Runner:
         plan = self._plan(staged, live)
         self._guard_references(plan)
         if self.connection is None:
+            self._guard_stand_ins(plan)
             guard_columns(self.context, self.dialect, staged, move.models)
         self._execute(program.resolve(plan))
         self._execute(program.check(plan))
@@ -196,7 +201,9 @@ class _Runner:
         move = self.move
         frozen = [table.frozen for table in tables.values()]
         links = None
-        if self.connection is not None and move.upgrade and move.source == SEED_BASE:
+        # Each stand-in has its entry in the ledger, which is made of staged rows.
+        empty = move.upgrade and move.source == SEED_BASE and not self.stand_ins
+        if self.connection is not None and empty:
             links = links_into_empty_tables(self.connection, self.dialect, frozen)
         for name, table in tables.items():
             table.links = None if links is None else links[name]
@@ -262,10 +269,12 @@ class _Runner:
             parents=program.parents_of(staged),
             upgrade=self.move.upgrade,
             from_nothing=self.move.source == SEED_BASE,
+            source=self.move.rail.position(self.move.source),
             target=self.move.rail.position(self.move.target),
             dialect=self.dialect,
             policy=self.move.options.policy,
             seen=self._known(),
+            stand_ins=self.stand_ins,
         )
 
     def _known(self) -> Counter[tuple[str, str]] | None:
@@ -294,6 +303,13 @@ class _Runner:
             count = sa.select(sa.func.count()).select_from(program.conflicts)
             stop_if_any(self.context, "conflicts with live rows, listed above", count)
         guard_later_columns(self.context, plan, self.move.models)
+
+    def _guard_stand_ins(self, plan: Plan) -> None:
+        """A script makes one move, and does not stop where links were filled again in between."""
+        what = "links that were filled by more than one run: go down one at a time"
+        for table in plan.tables if not plan.upgrade else ():
+            for count in program.uncovered_stand_ins(plan, table):
+                stop_if_any(self.context, what, count)
 
     def _guard_references(self, plan: Plan) -> None:
         """Stop where rows that would decide cannot be seen by this role, or are unknown to a script."""

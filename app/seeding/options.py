@@ -1,11 +1,14 @@
 """What a run may be told: the policy for conflicts, the seed sets, the fate of rows that left a document."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from app.seeding.errors import OptionError
+
+if TYPE_CHECKING:
+    from app.seeding.standins import StandIn
 
 
 class Policy(StrEnum):
@@ -33,6 +36,7 @@ class RunOptions:
     `environment` is where it runs, as the seed sets' `refused_in` names it. `sets` are the seed sets asked
     for by name, or `all`; without any, the environment decides. `quiet` runs show no progress. `flags` are a
     program's own names for options, such as `--conflict`, where people do not say `-x seed_conflict=…`.
+    `stand_ins` gives what optional links fall back to, when a move up needs to know.
     """
 
     policy: Policy = Policy.ABORT
@@ -41,6 +45,7 @@ class RunOptions:
     removed: Removed = Removed.DELETE
     quiet: bool = False
     flags: Mapping[str, str] = field(default_factory=dict)
+    stand_ins: Callable[[], Sequence["StandIn"]] = tuple
 
     @classmethod
     def parse(
@@ -51,11 +56,17 @@ class RunOptions:
         *,
         quiet: bool = False,
         flags: Mapping[str, str] | None = None,
+        others: Collection[str] = (),
+        stand_ins: Callable[[], Sequence["StandIn"]] = tuple,
     ) -> "RunOptions":
-        """The options of `-x` arguments over defaults; OptionError for what does not exist."""
-        unknown = sorted(name for name in arguments if name.startswith("seed_") and name not in _NAMES)
+        """The options of `-x` arguments over defaults; OptionError for what does not exist.
+
+        `others` are options of that kind that the application has of its own.
+        """
+        names = _NAMES.union(others)
+        unknown = sorted(name for name in arguments if name.startswith("seed_") and name not in names)
         if unknown:
-            raise OptionError(f"no such option: -x {unknown[0]}; there are {', '.join(sorted(_NAMES))}")
+            raise OptionError(f"no such option: -x {unknown[0]}; there are {', '.join(sorted(names))}")
         given = {**defaults, **{k: v for k, v in arguments.items() if k in _NAMES}}
         sets = given.get("seed_sets") or ""
         return cls(
@@ -65,6 +76,7 @@ class RunOptions:
             removed=_choice(Removed, "seed_removed", given.get("seed_removed") or Removed.DELETE),
             quiet=quiet,
             flags=flags or {},
+            stand_ins=stand_ins,
         )
 
     def spelled(self, name: str, value: str) -> str:

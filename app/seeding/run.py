@@ -21,7 +21,7 @@ from app.seeding.errors import OptionError, SetupError, StateError
 from app.seeding.failures import named_failures
 from app.seeding.heads import refuse_merge, refuse_step_from_several, with_way_out
 from app.seeding.history import SEED_BASE, is_seed
-from app.seeding.ledger import TABLE_NAMES, kept_rows, metadata, seed_ledger, seed_state
+from app.seeding.ledger import TABLE_NAMES, metadata, seed_state, stops_above
 from app.seeding.options import RunOptions
 from app.seeding.placement import without_move
 from app.seeding.quoting import shown
@@ -249,7 +249,7 @@ class SeedRun:
         self._report(moved, target)
 
     def _stops(self, source: str, target: str) -> list[str]:
-        """The revisions between, on a way down, below those that would have deleted rows that were kept.
+        """The revisions between, on a way down, below those that met rows which were kept, or filled links.
 
         There such a row is as its seed state has it. A move past both that revision and one that changed or
         brought the row would know nothing of it.
@@ -258,13 +258,12 @@ class SeedRun:
         below, above = self.rail.position(target), self.rail.position(source)
         if below >= above or connection is None:
             return []
-        kept = kept_rows(below).with_only_columns(seed_ledger.c.position).distinct()
-        positions = {position - 1 for position in connection.scalars(kept)}
+        positions = {position - 1 for position in connection.scalars(stops_above(below))}
         stops = [
             self.rail.revisions[one - 1].revision for one in sorted(positions, reverse=True) if one < above
         ]
         if stops:
-            log.info("rows were kept above %s: down to %s by way of %s", stops[-1], target, ", ".join(stops))
+            log.info("down to %s by way of %s: rows were kept, or links filled", target, ", ".join(stops))
         return stops
 
     def _ordered(self, sources: dict[str, set[str]], target: str) -> list[str]:

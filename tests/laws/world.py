@@ -9,7 +9,7 @@ at nodes.
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from app.seeding import RunOptions, SeedCatalog, SeedSet, SeedTable, seed_id
 from app.seeding.changefile import Header, encode, sha256, write
 from app.seeding.changes import Change, diff
+from app.seeding.standins import StandIn
 from tests.support.databases import Database
 
 METADATA = sa.MetaData()
@@ -180,7 +181,8 @@ def item_id(node: str, name: str) -> str:
 class World:
     """A database and a history of seed states; `later` is the number of states made before schema s2.
 
-    `releases` says of each state whether rows that left it are released instead of deleted.
+    `releases` says of each state whether rows that left it are released instead of deleted. `owner` is the
+    user whom the next runs give to groups whose owner is unknown.
     """
 
     database: Database
@@ -188,6 +190,7 @@ class World:
     states: Sequence[State]
     later: int = 99
     releases: Sequence[bool] = ()
+    owner: str | None = None
     _revisions: list[str] = field(default_factory=list)
 
     @property
@@ -296,7 +299,12 @@ class World:
         config.set_main_option("script_location", str(self.directory))
         config.set_main_option("path_separator", "os")
         config.attributes["catalog"] = catalog()
-        config.attributes["options"] = RunOptions.parse({"seed_conflict": policy}, {}, "test")
+        options = RunOptions.parse({"seed_conflict": policy}, {}, "test")
+        if self.owner is not None:
+            ids = sa.select(USERS.c.id).where(USERS.c.name == self.owner)
+            stand_in = StandIn("groups", "owner_id", ids, f"no user is called {self.owner!r}")
+            options = replace(options, stand_ins=lambda: [stand_in])
+        config.attributes["options"] = options
         return config
 
     @property

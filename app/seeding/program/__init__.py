@@ -12,6 +12,7 @@ from app.seeding.program.parts import Plan, Statement, conflicts, parents_of
 from app.seeding.program.record import record, recorded
 from app.seeding.program.references import deciding, pointing_rows
 from app.seeding.program.resolve import resolve
+from app.seeding.program.standins import uncovered_stand_ins
 
 __all__ = [
     "ADOPTED",
@@ -31,4 +32,5 @@ __all__ = [
     "record",
     "recorded",
     "resolve",
+    "uncovered_stand_ins",
 ]

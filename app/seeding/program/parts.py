@@ -1,7 +1,7 @@
 """What the stages of the program share: the plan, statements, and the predicates that they must agree on."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ from app.seeding.dialects import SeedDialect
 from app.seeding.ledger import seed_ledger
 from app.seeding.options import Policy
 from app.seeding.stage import StagedTable
+from app.seeding.standins import StandIns
 from app.seeding.tables import Reference
 from app.seeding.uniques import Unique
 
@@ -48,13 +49,13 @@ class Statement:
 class Plan:
     """What the program is generated for.
 
-    `tables` are in foreign-key order. `references` are all foreign keys that point at them,
-    `derived` the columns that the database computes of others, `unseeded` the other live columns with their
-    constant defaults as SQL, `parents` the live tables that seeded
-    foreign keys lead to, each with its id as the only column, `uniques` the unique constraints of each.
-    `from_nothing` says that the move's source holds no seed rows, `target` is the rail position at which it
-    ends. `watched` says that triggers or rules may act on what is written, as they may in a script's unknown
-    database. `seen` counts, online, what the statements before have met.
+    `tables` are in foreign-key order. `references` are all foreign keys that point at them, `derived` the
+    columns that the database computes of others, `unseeded` the other live columns with their constant
+    defaults as SQL, `parents` the live tables that seeded foreign keys lead to, each with its id as the only
+    column, `uniques` the unique constraints of each. `from_nothing` says that the move's source holds no seed
+    rows, `source` and `target` are the rail positions at which it begins and ends. `watched` says that
+    triggers or rules may act on what is written, as they may in a script's unknown database. `seen` counts,
+    online, what the statements before have met. `stand_ins` are what optional links fall back to.
     """
 
     tables: Sequence[StagedTable]
@@ -70,6 +71,8 @@ class Plan:
     policy: Policy
     watched: bool = True
     seen: Mapping[tuple[str, str], int] | None = None
+    source: int = 0
+    stand_ins: StandIns = field(default_factory=dict)
 
     def may(self, what: str, table: str) -> bool:
         """Whether there may be rows of a kind.

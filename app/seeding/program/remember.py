@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
-from app.seeding.ledger import seed_ledger
+from app.seeding.ledger import STAND_IN, seed_ledger
 from app.seeding.options import Policy
 from app.seeding.program.parts import (
     Plan,
@@ -16,6 +16,7 @@ from app.seeding.program.parts import (
     equal,
     into_ledger,
 )
+from app.seeding.program.standins import trim_jumps
 from app.seeding.stage import StagedTable
 
 
@@ -138,7 +139,7 @@ def forget(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         left = ["adopted"] if plan.upgrade else ["adopted", "changed", "cut"]
         yield Statement(sa.delete(seed_ledger).where(*going, seed_ledger.c.outcome.in_(left)))
     if not plan.upgrade:
-        temporary = ["same", "kept", "overwritten", "absent", "revived", "released"]
+        temporary = ["same", "kept", "overwritten", "absent", "revived", "released", STAND_IN]
         yield Statement(
             sa.delete(seed_ledger).where(
                 here,
@@ -146,6 +147,7 @@ def forget(plan: Plan, table: StagedTable) -> Iterator[Statement]:
                 seed_ledger.c.position > plan.target,
             )
         )
+        yield from trim_jumps(plan, table)
         other = seed_ledger.alias("other")
         asleep = sa.select(other.c.seed_id).where(
             other.c.table_name == table.name, other.c.outcome == "released"

@@ -18,6 +18,7 @@ from app.seeding.program.parts import (
     into_ledger,
     pre_image,
 )
+from app.seeding.program.standins import expect_stand_ins, recall_stand_ins, stand_in
 from app.seeding.stage import StagedTable
 
 
@@ -28,12 +29,17 @@ def resolve(plan: Plan) -> Iterator[Statement]:
             yield from _identify(table)
         if table.reviving:
             yield from _revive(plan, table)
+        if plan.may("known", table.name):
+            yield from expect_stand_ins(plan, table)
         if not plan.upgrade and plan.may("known", table.name):
+            yield from recall_stand_ins(plan, table)
             yield from _recall(plan, table)
         yield from _follow(plan, table, own=False)
-        yield from _drop_missing_links(plan, table)
         yield from _match(plan, table)
         yield from _follow(plan, table, own=True)
+        if plan.upgrade:
+            yield from stand_in(plan, table)
+        yield from _drop_missing_links(plan, table)
         if plan.may("known", table.name) or plan.may("met", table.name):
             yield from analyzed(plan, table, "insert", "update", "delete")
 
