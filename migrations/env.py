@@ -1,6 +1,7 @@
 """Alembic's environment: the application's database and models, and the seeds on their rail."""
 
 import logging
+from collections.abc import Sequence
 from logging.config import fileConfig
 
 from alembic import context
@@ -18,7 +19,7 @@ from app.core.migration import (
     seed_options,
 )
 from app.core.types import METADATA
-from app.seeding import SeedCatalog
+from app.seeding import SeedCatalog, StandIn
 
 config = context.config
 keep_imports(config)
@@ -29,6 +30,13 @@ def seed_catalog() -> SeedCatalog:
     from app.features.catalog import seed_catalog
 
     return seed_catalog()
+
+
+def seed_owner(name: str, setting: str) -> Sequence[StandIn]:
+    """The account that seeded rows fall back to; imported when a run goes up."""
+    from app.features.owner import seed_owner
+
+    return seed_owner(name, setting)
 
 
 def run(**options: object) -> None:
@@ -43,7 +51,7 @@ def run(**options: object) -> None:
     )
     migration = context.get_context()
     arguments = context.get_x_argument(as_dictionary=True)
-    seeding.attach(migration, seed_catalog, seed_options(config, arguments))
+    seeding.attach(migration, seed_catalog, seed_options(config, arguments, seed_owner))
     with context.begin_transaction():
         seeding.lock(migration, get_settings().lock_timeout)
         context.run_migrations()

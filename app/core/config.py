@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     """What a seed run does where live rows differ; `-x seed_conflict=…` wins over it."""
     seed_sets: str = ""
     """Seed sets to apply, comma-separated, or `all`; empty: those that the environment allows."""
+    seed_owner: str = ""
+    """The email or service name of the account that seeded rows fall back to for who created them; empty:
+    nobody. `-x seed_owner=…` wins over it."""
     lock_timeout: float = Field(default=60.0, gt=0, le=86_400)
     """Seconds that a run waits for another one before it gives up."""
     admin_password: SecretStr | None = None

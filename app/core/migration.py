@@ -3,7 +3,7 @@
 import gc
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TextIO, cast
 
@@ -23,7 +23,7 @@ from app.core.signals import signals_heeded
 from app.core.sqlite import file_of
 from app.core.streams import Notices, Output, finish, say, speak_utf8
 from app.core.types import UTCDateTime
-from app.seeding import SEED_BASE, Rail, RunOptions, StateError
+from app.seeding import SEED_BASE, Rail, RunOptions, StandIn, StateError
 from app.seeding.failures import named_failures
 from app.seeding.quoting import shown
 
@@ -34,7 +34,7 @@ def alembic_config(options: Mapping[str, str | None] | None = None, *, quiet: bo
     return Config(str(ROOT / "alembic.ini"), attributes={_OPTIONS: given, _QUIET: quiet})
 
 
-_OPTIONS, _QUIET = "seed_options", "quiet"
+_OPTIONS, _QUIET, _OWNER = "seed_options", "quiet", "seed_owner"
 _FLAGS = {"seed_conflict": "--conflict", "seed_sets": "--sets"}
 """What the scripts call the options of `-x`."""
 
@@ -171,13 +171,29 @@ def reported(config: Config) -> Iterator[None]:
         raise SystemExit(code) from None
 
 
-def seed_options(config: Config, arguments: Mapping[str, str]) -> RunOptions:
-    """The run's options: those of `-x` or of a script, over the settings."""
+def seed_options(
+    config: Config,
+    arguments: Mapping[str, str],
+    owner: Callable[[str, str], Sequence[StandIn]],
+) -> RunOptions:
+    """The run's options: those of `-x` or of a script, over the settings.
+
+    `owner` gives what makes an account the owner of seeded rows, by its name and by what named it.
+    """
     settings = get_settings()
     defaults = {"seed_conflict": settings.seed_conflict, "seed_sets": settings.seed_sets}
     given = {**arguments, **config.attributes.get(_OPTIONS, {})}
-    flags = _FLAGS if _OPTIONS in config.attributes else {}
-    return RunOptions.parse(given, defaults, settings.environment, quiet=is_quiet(config), flags=flags)
+    setting = f"-x {_OWNER}" if _OWNER in given else "APP_SEED_OWNER"
+    named = given.get(_OWNER, settings.seed_owner).strip()
+    return RunOptions.parse(
+        given,
+        defaults,
+        settings.environment,
+        quiet=is_quiet(config),
+        flags=_FLAGS if _OPTIONS in config.attributes else {},
+        others=[_OWNER],
+        stand_ins=lambda: owner(named, setting) if named else (),
+    )
 
 
 def is_quiet(config: Config) -> bool:
