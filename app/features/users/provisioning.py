@@ -30,7 +30,7 @@ _TICK = timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class Issued:
-    """A token; `secret` is its text, only where it was made just now.
+    """A token; `secret` is its text, only where it was made just now, or `recovered` from a run before.
 
     A rotation also tells which token it `replaced`, and which it `revoked` because a third would live.
     """
@@ -41,6 +41,7 @@ class Issued:
     new_account: bool = False
     replaced: ApiToken | None = None
     revoked: Sequence[ApiToken] = ()
+    recovered: bool = False
 
 
 def provision(

@@ -18,6 +18,7 @@ from app.features.users.provisioning import (
     provision,
     rotate_token,
 )
+from app.features.users.recovering import recover_token, secret_in
 from app.features.users.revoking import revoke_token
 from app.features.users.token_checks import verify_token
 
@@ -32,7 +33,9 @@ __all__ = [
     "list_tokens",
     "needs_password",
     "provision",
+    "recover_token",
     "revoke_token",
     "rotate_token",
+    "secret_in",
     "verify_token",
 ]

@@ -35,6 +35,7 @@ has_active_token = _awaited(service.has_active_token)
 list_tokens = _awaited(service.list_tokens)
 needs_password = _awaited(service.needs_password)
 provision = _awaited(service.provision)
+recover_token = _awaited(service.recover_token)
 revoke_token = _awaited(service.revoke_token)
 rotate_token = _awaited(service.rotate_token)
 verify_token = _awaited(service.verify_token)
@@ -47,6 +48,7 @@ __all__ = [
     "list_tokens",
     "needs_password",
     "provision",
+    "recover_token",
     "revoke_token",
     "rotate_token",
     "verify_token",

@@ -1,16 +1,20 @@
 """Issue a token and put it where it was asked, so that it never exists without having been shown."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
+from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 from app.core.database import transaction
 from app.core.errors import CommitUnknown
 from app.core.exits import after_commit
-from app.core.secret_file import SecretFile, SecretMisplaced
+from app.core.secret_file import Leftover, SecretFile, SecretMisplaced, leftovers
 from app.core.streams import say
-from app.features.users.service import Issued
+from app.features.users.service import Issued, secret_in
+from app.features.users.tokens import display_prefix
 from app.scripts.users.output import (
     SecretFormat,
     Stdout,
@@ -31,21 +35,61 @@ def issue(
     output_file: Path | None,
     dry_run: bool,
     replace: bool = False,
+    recover: Callable[[Session, Sequence[SecretStr]], Issued | None] | None = None,
 ) -> None:
     """Run `make` in a transaction, which is committed after its secret was written.
 
-    Under `ensure` it is tried first: where a token is there, no file is made for one.
+    Under `ensure` it is tried first: where a token is there, no file is made for one. Where runs for the same
+    file were cut off, `recover` is asked first for what they left.
     """
     require_sink(format, output_file)
+    with ExitStack() as opened:
+        left: list[Leftover] = []
+        if recover and output_file and not dry_run and (replace or not os.path.lexists(output_file)):
+            left = opened.enter_context(leftovers(output_file))
+        held = [(one, secret_in(one.content)) for one in left]
+        secrets = [secret for _, secret in held if secret]
+
+        def make_or_recover(session: Session) -> Issued:
+            return (secrets and recover and recover(session, secrets)) or make(session)
+
+        issued = None
+        try:
+            issued = _tried_or_issued(make_or_recover, ensure, format, output_file, dry_run, replace)
+        finally:
+            for one, secret in held:
+                _see_to(one, secret, issued)
+
+
+def _see_to(left: Leftover, secret: SecretStr | None, issued: Issued | None) -> None:
+    """Remove what a run left where it is of no use any more; say so of a secret that may be of some."""
+    if secret is None or (issued and issued.secret == secret):
+        left.remove()
+        return
+    say(
+        f"{shown(left.path)} was left by a run that was cut off, and holds the token"
+        f" {display_prefix(secret)}…: --list says whether it is active; remove the file where nobody needs it"
+    )
+
+
+def _tried_or_issued(
+    make: Callable[[Session], Issued],
+    ensure: bool,
+    format: SecretFormat | None,
+    output_file: Path | None,
+    dry_run: bool,
+    replace: bool,
+) -> Issued:
     if dry_run or ensure:
         with transaction(commit=False) as session:
             tried = make(session)
         if dry_run or tried.secret is None:
             _report(tried, format, dry_run=dry_run, visible=output_file is None)
-            return
+            return tried
     issued = _issued(make, format, output_file, replace)
     with after_commit():
         _report(issued, None, dry_run=False, visible=False)
+    return issued
 
 
 def _issued(

@@ -112,6 +112,8 @@ def told(issued: Issued, *, dry_run: bool) -> Iterator[str]:
     if issued.secret is None:
         yield f"token {token.name!r} is there already and active until {token.expires_at:%Y-%m-%d %H:%M} UTC"
         return
+    if issued.recovered:
+        yield f"a run that was cut off had issued token {token.name!r}; its file alone was not there"
     prefix = "" if dry_run else f" ({token.display_prefix}…)"
     yield (
         f"token {token.name!r}{prefix} {would}issued for {', '.join(token.scopes)}, until"

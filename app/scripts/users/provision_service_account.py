@@ -58,8 +58,10 @@ def main(
             say(revoked(token, now, dry_run=dry_run))
         else:
             make = partial(service.provision, ensure=ensure) if not rotate else service.rotate_token
+            asked = {option: value for option, value in given.items() if option != "overlap_hours"}
             issue(
                 lambda session: make(session, name, **given, **by),
+                recover=lambda session, left: service.recover_token(session, name, left, **asked, **by),
                 ensure=ensure, format=format, output_file=output_file, replace=replace, dry_run=dry_run,
             )  # fmt: skip
 

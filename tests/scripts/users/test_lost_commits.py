@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.orm import Session
 
 from app.core import commits
 from tests.features.users.support import EMAIL, PASSWORD
@@ -155,6 +155,13 @@ def test_where_the_server_stays_away_the_secret_is_kept_and_said_to_be_in_doubt(
     assert re.fullmatch(f"{TOKEN}\n", kept.read_text())
     assert active(on_postgresql) == ([kept.read_text()[:10]] if where is Cut.ANSWER else [])
     assert kept.read_text().strip() not in outcome.text
+    # The next run takes up what was issued, and issues anew where nothing was.
+    again = on_postgresql.bot("--output-file", str(file))
+    assert again.code == 0, again.err
+    assert active(on_postgresql) == [file.read_text()[:10]]
+    assert ("its file alone was not there" in again.err) is (where is Cut.ANSWER)
+    assert (f"{kept} was left by a run that was cut off" in again.err) is (where is Cut.REQUEST)
+    assert kept.exists() is (where is Cut.REQUEST)
 
 
 @pytest.mark.long
@@ -192,13 +199,13 @@ def test_a_process_whose_commit_is_cut_ends_as_its_outcome_is(
 def ends(monkeypatch: pytest.MonkeyPatch, error: BaseException, *, made: bool) -> None:
     """Each commit is made, or not, and the error comes instead of an answer."""
 
-    def commit(dialect: DefaultDialect, connection: Any) -> None:
-        connection.commit() if made else connection.rollback()
-        monkeypatch.setattr(DefaultDialect, "do_commit", original)
+    def commit(session: Session) -> None:
+        monkeypatch.setattr(Session, "commit", original)
+        session.commit() if made else session.rollback()
         raise error
 
-    original = DefaultDialect.do_commit
-    monkeypatch.setattr(DefaultDialect, "do_commit", commit)
+    original = Session.commit
+    monkeypatch.setattr(Session, "commit", commit)
 
 
 def io_error() -> sqlite3.OperationalError:
