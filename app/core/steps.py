@@ -70,7 +70,9 @@ async def in_thread(work: Callable[[], T]) -> T:
 
 def threads() -> int:
     """How many pieces of work are done at once."""
-    return min(MOST_THREADS, len(os.sched_getaffinity(0)))
+    # Not every system tells which cores a process may use.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(MOST_THREADS, cores)
 
 
 @lru_cache(maxsize=1)

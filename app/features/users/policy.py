@@ -9,7 +9,10 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import SecretStr
 
 from app.core.security import LONGEST, is_text, normalized
+from app.features.users.characters import unseen
 from app.features.users.errors import InvalidName, PolicyError
+from app.features.users.strength import is_guessable
+from app.seeding.quoting import quoted
 
 SHORTEST = 15
 """Characters of the shortest password, as NIST SP 800-63B-4 asks where nothing else guards an account."""
@@ -18,14 +21,10 @@ DEFAULT_DAYS, MOST_DAYS = 180, 365
 DEFAULT_OVERLAP_HOURS, MOST_OVERLAP = 24, timedelta(days=30)
 EXPIRING_SOON = timedelta(days=14)
 
+_LONGEST_EMAIL = 320
+"""Characters of a local part and a domain, each as long as it may be."""
 _NAME = re.compile(r"[a-z][a-z0-9-]{2,62}")
 _TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_STRONG = 4
-"""zxcvbn's best score: at least 10^10 guesses."""
-_GUESSED_FROM = 72
-"""Characters that the estimate looks at: its time grows with the cube of them."""
-_FAMOUS = frozenset({"correcthorsebatterystaple", "tr0ub4dor3tr0ub4dor3"})
-"""Passphrases that were published as examples, their letters and digits alone."""
 
 
 class Scope(StrEnum):
@@ -40,10 +39,15 @@ DEFAULT_SCOPES = (Scope.INGEST_WRITE,)
 
 def checked_email(email: str) -> str:
     """An email address in the form it is stored in: normalized, lower case; InvalidName for none."""
+    if len(email) > _LONGEST_EMAIL:
+        # Before it is looked at, which takes long for a long one.
+        raise InvalidName(
+            f"{quoted(email)} is no email address: it has more than {_LONGEST_EMAIL} characters"
+        )
     try:
         return validate_email(email.strip(), check_deliverability=False).normalized.lower()
     except EmailNotValidError as error:
-        raise InvalidName(f"{email!r} is no email address: {error}") from None
+        raise InvalidName(f"{quoted(email)} is no email address: {error}") from None
 
 
 def checked_service_name(name: str) -> str:
@@ -70,32 +74,25 @@ def checked_password(password: SecretStr, *, about: Iterable[str] = ()) -> Secre
 
     `about` are words that somebody who knows the account would try: its email address.
     """
-    text = normalized(password)
-    # The raw length counts too: hashing normalizes, and that takes time.
-    if max(len(text), len(password.get_secret_value())) > LONGEST:
+    raw = password.get_secret_value()
+    # The raw length first: hashing normalizes, and that takes time.
+    if len(raw) > LONGEST or len(text := normalized(password)) > LONGEST:
         raise PolicyError(f"the password is too long: at most {LONGEST:,} characters")
+    if not is_text(password):
+        raise PolicyError("the password contains what is no Unicode character: it may be in another encoding")
+    # Before normalization, which takes some of it away.
+    if (found := unseen(raw)) is not None:
+        raise PolicyError(f"the password contains {found}")
     if len(text) < SHORTEST:
         raise PolicyError(f"the password is too short: at least {SHORTEST} characters")
-    if "\0" in text:
-        raise PolicyError("the password contains a NUL character")
-    if not is_text(password):
-        raise PolicyError("the password contains what is no Unicode character")
-    if _is_guessable(text, about):
+    if text.strip() not in ("", text):
+        raise PolicyError("the password begins or ends with a blank, which nobody sees: leave it out")
+    if is_guessable(text, about):
         raise PolicyError(
             "the password is too easy to guess: it is a common one, or made of repeats, sequences,"
             " common words or the account's own name"
         )
     return password
-
-
-def _is_guessable(text: str, about: Iterable[str]) -> bool:
-    # Its word lists take a tenth of a second to import: only those who set a password wait.
-    from zxcvbn import zxcvbn
-
-    if re.sub(r"[\W_]", "", text.casefold()) in _FAMOUS:
-        return True
-    words = ["seedrail", *(word for one in about for word in (one, *re.split(r"\W+", one)) if word)]
-    return bool(zxcvbn(text[:_GUESSED_FROM], user_inputs=words)["score"] < _STRONG)
 
 
 def checked_expiry(days: int) -> timedelta:

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from app.core.config import get_settings
 from app.core.errors import ConfigurationError
-from app.core.files import read_secret, secret_line
+from app.core.files import MOST_BYTES, read_secret, secret_line
 from app.core.streams import Nowhere
 from app.features.users.errors import PolicyError
 from app.features.users.policy import checked_password
@@ -37,7 +37,7 @@ def given_password(*, stdin: bool, file: Path | None) -> SecretStr | None:
             "--password-stdin reads from a pipe; at a terminal, leave it out to be asked without an echo"
         )
     if stdin:
-        content = sys.stdin.buffer.read() if sys.stdin is not None else b""
+        content = sys.stdin.buffer.read(MOST_BYTES + 1) if sys.stdin is not None else b""
         return _not_empty(secret_line(content), "--password-stdin")
     if file:
         return _not_empty(read_secret(file), str(file))

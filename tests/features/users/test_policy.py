@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.core.security import LONGEST
+from app.features.users import policy
 from app.features.users.errors import InvalidName, PolicyError
 from app.features.users.policy import (
     checked_email,
@@ -58,6 +59,29 @@ def test_what_is_no_text_is_refused() -> None:
     assert "no Unicode character" in refusal(FIFTEEN + "\ud800")
 
 
+@pytest.mark.parametrize("at", [0, 7, 15])
+@pytest.mark.parametrize(
+    ("character", "name"),
+    [
+        ("\n", "a line break (U+000A)"),
+        ("\x1b", "an escape character (U+001B)"),
+        ("\ufeff", "a byte order mark (U+FEFF)"),
+        ("\u200b", "an invisible character (U+200B ZERO WIDTH SPACE)"),
+        ("\ufe0f", "an invisible character (U+FE0F VARIATION SELECTOR-16)"),
+        ("\uffa0", "an invisible character (U+FFA0 HALFWIDTH HANGUL FILLER)"),
+    ],
+)
+def test_what_nobody_sees_is_refused_by_its_code_point(character: str, name: str, at: int) -> None:
+    assert f"the password contains {name}" in refusal(FIFTEEN[:at] + character + FIFTEEN[at:])
+
+
+@pytest.mark.parametrize("blank", [" ", "\xa0", "\u3000"])
+def test_a_blank_is_inside_or_refused(blank: str) -> None:
+    assert accepted(FIFTEEN + blank + "x")
+    for text in (FIFTEEN + blank, blank + FIFTEEN):
+        assert refusal(text) == "the password begins or ends with a blank, which nobody sees: leave it out"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -102,6 +126,13 @@ def test_an_address_is_kept_in_one_form(given: str, kept: str) -> None:
 def test_what_is_no_address_is_refused(email: str) -> None:
     with pytest.raises(InvalidName, match="is no email address"):
         checked_email(email)
+
+
+def test_an_address_that_is_too_long_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "validate_email", lambda *_, **__: pytest.fail("it was looked at"))
+    with pytest.raises(InvalidName, match="has more than 320 characters") as caught:
+        checked_email("a" * 100_000 + "@example.org")
+    assert len(str(caught.value)) < 200
 
 
 @pytest.mark.parametrize("name", ["bot", "ingest-bot", "a1-", "a" * 63])

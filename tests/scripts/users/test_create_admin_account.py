@@ -35,7 +35,7 @@ def with_password(commands: Commands, source: str, password: str, tmp_path: Path
         return ensure(commands, "--password-file", private(tmp_path / "password", password.encode() + b"\n"))
     if source == "environment":
         return ensure(commands, APP_ADMIN_PASSWORD=password)
-    (tmp_path / ".env").write_text(f"APP_ADMIN_PASSWORD='{password}'\n")
+    private(tmp_path / ".env", f"APP_ADMIN_PASSWORD='{password}'\n".encode())
     return ensure(commands)
 
 
@@ -64,6 +64,48 @@ def test_one_policy_holds_wherever_the_password_comes_from(
     refused(4, outcome, reason)
     assert weak not in outcome.err
     assert people(sqlite_commands) == []
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    ("unseen", "name"),
+    [
+        ("\N{ZERO WIDTH SPACE}", "an invisible character (U+200B ZERO WIDTH SPACE)"),
+        ("\ufeff", "a byte order mark (U+FEFF)"),
+    ],
+)
+def test_what_nobody_sees_is_refused_wherever_the_password_comes_from(
+    sqlite_commands: Commands, source: str, unseen: str, name: str, tmp_path: Path
+) -> None:
+    outcome = with_password(sqlite_commands, source, unseen + GOOD, tmp_path)
+    refused(4, outcome, f"the password contains {name}")
+    assert GOOD not in outcome.err
+    assert people(sqlite_commands) == []
+
+
+@pytest.mark.parametrize("source", ["stdin", "file", "environment"])
+def test_an_escape_character_is_refused_where_no_file_of_settings_refuses_it(
+    sqlite_commands: Commands, source: str, tmp_path: Path
+) -> None:
+    outcome = with_password(sqlite_commands, source, f"{GOOD}\x1b[A", tmp_path)
+    refused(4, outcome, "the password contains an escape character (U+001B)")
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\nmore"])
+def test_a_variable_with_a_line_break_is_against_the_policy(sqlite_commands: Commands, ending: str) -> None:
+    outcome = ensure(sqlite_commands, APP_ADMIN_PASSWORD=GOOD + ending)
+    refused(4, outcome, "the password contains a line break (U+000")
+    assert people(sqlite_commands) == []
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_blank_at_an_end_is_refused(sqlite_commands: Commands, source: str, tmp_path: Path) -> None:
+    refused(4, with_password(sqlite_commands, source, f"{GOOD} ", tmp_path), "begins or ends with a blank")
+
+
+def test_a_pipe_that_never_ends_is_not_read_to_its_end(sqlite_commands: Commands) -> None:
+    outcome = ensure(sqlite_commands, "--password-stdin", stdin=b"x" * 100_000)
+    refused(2, outcome, "longer than 65,536 bytes")
 
 
 def test_an_address_is_no_password_of_its_own(sqlite_commands: Commands) -> None:
