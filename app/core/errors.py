@@ -2,6 +2,7 @@
 
 from sqlalchemy.engine import URL
 
+from app.core.rights import grant_for
 from app.core.shown_urls import shown_url, without_values
 from app.seeding.failures import DatabaseFailure, failure_of
 from app.seeding.quoting import defused
@@ -39,9 +40,7 @@ class DatabaseUnavailable(AppError):
         said = without_values(reason, url)
         self.quotes_the_url = said != reason
         """Whether the driver's own error shows what this one does not."""
-        advice = f"\n  {failure.kind.advice}" if failure else ""
-        self.reason = said
-        """What the driver said, without what the URL does not show."""
+        advice = f"\n  {grant_for(failure, url) or failure.kind.advice}" if failure else ""
         super().__init__(f"cannot use the database {self.url}: {said}{advice}")
 
 

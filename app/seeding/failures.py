@@ -85,6 +85,12 @@ NOT_TEXT = Kind(
     " text, and for a database whose encoding is SQL_ASCII",
     ("22021",),
 )
+NO_SCHEMA = Kind(
+    "no schema",
+    "no schema of the search path exists, or the role has no USAGE on it: create it, grant the right, or"
+    " name another one",
+    ("3F000",),
+)
 
 KINDS = (
     LOCKED,
@@ -119,12 +125,7 @@ KINDS = (
         ("22P05",),
     ),
     NOT_TEXT,
-    Kind(
-        "no schema",
-        "no schema of the search path exists, or the role has no USAGE on it: create it, grant the right, or"
-        " name another one",
-        ("3F000",),
-    ),
+    NO_SCHEMA,
     Kind(
         "damaged",
         "the file or the storage below it is damaged, or is no database: restore it from a backup, or name"
