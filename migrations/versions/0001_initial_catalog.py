@@ -13,6 +13,8 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+drops_accounts = True
+"""Its downgrade does: see app/core/dropping.py."""
 
 
 def upgrade() -> None:
