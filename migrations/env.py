@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from app import seeding
 from app.core.config import get_settings
+from app.core.dropping import ask_before_dropping
 from app.core.engines import connected, new_engine
 from app.core.migration import (
     is_quiet,
@@ -17,9 +18,9 @@ from app.core.migration import (
     render_item,
     reported,
     seed_options,
+    unseen_expressions,
 )
 from app.core.types import METADATA
-from app.core.waiting import wait_for_database
 from app.seeding import SeedCatalog, StandIn
 
 config = context.config
@@ -52,13 +53,14 @@ def run(**options: object) -> None:
     )
     migration = context.get_context()
     arguments = context.get_x_argument(as_dictionary=True)
+    ask_before_dropping(migration, arguments)
     seeding.attach(migration, seed_catalog, seed_options(config, arguments, seed_owner))
     with context.begin_transaction():
         seeding.lock(migration, get_settings().lock_timeout)
         context.run_migrations()
 
 
-with reported(config):
+with reported(config), unseen_expressions():
     # A test or a service may lend its own engine or connection.
     lent = config.attributes.get("connection")
     if config.config_file_name is not None and lent is None:
@@ -69,8 +71,6 @@ with reported(config):
     elif lent is not None and not isinstance(lent, Engine):
         run(connection=lent)
     else:
-        if lent is None:
-            wait_for_database(quiet=is_quiet(config))
         engine = lent or new_engine(migrating=True)
         with connected(engine, lock_timeout=get_settings().lock_timeout) as connection:
             run(connection=connection)

@@ -25,7 +25,7 @@ def test_upgrade_head_seeds_and_downgrade_to_seed_base_leaves_the_schema(project
 
     project.alembic("downgrade", "seed_base")
     assert set(counts(project).values()) == {0}
-    assert project.heads() == {"seed_base", "0002"}
+    assert project.heads() == {"seed_base", "0003"}
     assert "known_issues" in {
         column for (column,) in project.database.rows(_columns_of(project, "simulations"))
     }
@@ -60,8 +60,8 @@ def test_upgrading_to_a_schema_revision_alone_seeds_nothing(project: Project) ->
     assert counts(project) == COUNTS
 
 
-def test_minus_one_and_plus_one_walk_the_seed_rail_from_the_head(project: Project) -> None:
-    project.start_at("head")
+def test_minus_one_and_plus_one_walk_the_seed_rail(project: Project) -> None:
+    project.start_at("seed_0003")
     seeded = project.database.content()
     project.alembic("downgrade", "-1")
     assert project.heads() == {"seed_0002"}
@@ -72,7 +72,7 @@ def test_minus_one_and_plus_one_walk_the_seed_rail_from_the_head(project: Projec
 
 @pytest.mark.long
 def test_stepwise_and_direct_upgrades_end_in_the_same_rows(project: Project) -> None:
-    for revision in ("0001", "seed_base", "seed_0001", "0002", "seed_0002", "seed_0003"):
+    for revision in ("0001", "seed_base", "seed_0001", "0002", "seed_0002", "seed_0003", "0003", "head"):
         project.alembic("upgrade", revision)
     stepwise = project.database.content()
     project.alembic("downgrade", "base")
@@ -170,8 +170,8 @@ def test_an_edit_is_pending_until_a_revision_ships_it(project: Project) -> None:
     assert project.versions() == project.versions()
 
     project.alembic("revision", "--autogenerate", "-m", "add ssp370")
-    assert {"seed_0004.jsonl", "seed_0004_add_ssp370.py"} <= project.versions()
-    change_file = (project.root / "migrations/seeds/seed_0004.jsonl").read_text().splitlines()
+    assert {"seed_0005.jsonl", "seed_0005_add_ssp370.py"} <= project.versions()
+    change_file = (project.root / "migrations/seeds/seed_0005.jsonl").read_text().splitlines()
     assert len(change_file) == 2
 
     outcome = project.alembic("upgrade", "head")
@@ -214,19 +214,19 @@ def test_one_command_puts_a_model_change_and_a_seed_change_on_their_rails(projec
     assert "add_column" in outcome.text
     assert "machines: 1 update" in outcome.text
 
-    project.alembic("revision", "--autogenerate", "-m", "node counts", "--rev-id", "0003")
+    project.alembic("revision", "--autogenerate", "-m", "node counts", "--rev-id", "0004")
     history = project.alembic("history").out
-    assert "0002 -> 0003" in history
-    assert "seed_0003, 0003 -> seed_0004 (head) (mergepoint)" in history
+    assert "0003 -> 0004" in history
+    assert "seed_0004, 0004 -> seed_0005 (head) (mergepoint)" in history
 
     before = project.database.content()
     project.alembic("upgrade", "head")
     assert project.database.scalar("SELECT count(*) FROM machines WHERE nodes = 4608") == 1
     project.alembic("check")
     project.alembic("downgrade", "seed_base")
-    assert project.heads() == {"seed_base", "0003"}
+    assert project.heads() == {"seed_base", "0004"}
     project.alembic("downgrade", "base")
-    project.alembic("upgrade", "seed_0003")
+    project.alembic("upgrade", "seed_0004")
     assert project.database.content() == before
 
 
@@ -234,8 +234,8 @@ def test_a_model_change_alone_still_leaves_one_head(sqlite_project: Project) -> 
     project = sqlite_project
     project.start_at("head")
     _add_column(project)
-    project.alembic("revision", "--autogenerate", "-m", "node counts", "--rev-id", "0003")
-    assert project.alembic("heads").out.strip() == "seed_0004 (head)"
+    project.alembic("revision", "--autogenerate", "-m", "node counts", "--rev-id", "0004")
+    assert project.alembic("heads").out.strip() == "seed_0005 (head)"
     project.alembic("upgrade", "head")
     project.alembic("check")
 
@@ -244,9 +244,9 @@ def test_a_model_change_alone_still_leaves_one_head(sqlite_project: Project) -> 
 def test_a_plain_revision_lands_on_the_schema_rail_and_keeps_one_head(project: Project) -> None:
     project.start_at("head")
     project.edit("simulations", add_ssp370)
-    project.alembic("revision", "-m", "by hand", "--rev-id", "0003")
-    assert "0002 -> 0003" in project.alembic("history").out
-    assert project.alembic("heads").out.strip() == "seed_0004 (head)"
+    project.alembic("revision", "-m", "by hand", "--rev-id", "0004")
+    assert "0003 -> 0004" in project.alembic("history").out
+    assert project.alembic("heads").out.strip() == "seed_0005 (head)"
     # What is pending stays pending: a plain revision takes no seed changes along.
     project.alembic("upgrade", "head")
     assert counts(project) == COUNTS
@@ -274,7 +274,7 @@ def test_the_scripts_do_what_the_commands_do_and_may_be_repeated(project: Projec
         rollback = project.run("app.scripts.db.rollback_seed")
         assert rollback.code == 0, rollback.text
         assert set(counts(project).values()) == {0}
-    assert project.heads() == {"seed_base", "0002"}
+    assert project.heads() == {"seed_base", "0004"}
 
 
 def test_a_seed_script_that_is_refused_exits_with_1(project: Project) -> None:

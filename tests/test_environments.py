@@ -92,7 +92,7 @@ def test_a_rollback_takes_back_what_was_applied(production: Project, brought_in:
     assert "machines: 22 deleted" in outcome.err
     assert ("simulations: 98 deleted" in outcome.err) is brought_in
     assert (count(production, "machines"), count(production, "simulations")) == (0, 0)
-    assert production.heads() == {"seed_base", "0002"}
+    assert production.heads() == {"seed_base", "0003"}
     assert states(production).keys() <= {"simulations"}
 
     production.alembic("upgrade", "head")
@@ -102,11 +102,11 @@ def test_a_rollback_takes_back_what_was_applied(production: Project, brought_in:
 
 
 def test_a_rollback_by_one_revision_knows_that_a_set_was_left_out(production: Project) -> None:
-    production.start_at("head")
+    production.start_at("seed_0003")
     before = production.database.content()
     production.alembic("downgrade", "-1")
     assert (count(production, "machines"), count(production, "simulations")) == (20, 0)
-    production.alembic("upgrade", "head")
+    production.alembic("upgrade", "seed_0003")
     assert production.database.content() == before
 
 

@@ -440,7 +440,7 @@ def test_a_text_that_does_not_decode_is_reported_and_kept(
         with pytest.raises(ConflictError, match=r"site was changed from 'CSC' to '\\+xffA'"):
             rollback_seed(quiet=True)
         rollback_seed(quiet=True, seed_conflict="keep")
-        assert applied_revisions() == ("0002", "seed_base")
+        assert applied_revisions() == ("0003", "seed_base")
     with sqlite3.connect(str(sqlite.path)) as connection:
         assert connection.execute("SELECT hex(site), count(*) FROM machines").fetchone() == ("FF41", 1)
     connection.close()

@@ -40,10 +40,10 @@ def test_a_released_row_stays_and_is_nobodys_but_the_users(project: Project) -> 
     project.start_at("head")
     before = project.database.content()
     take_out(project, "-x", "seed_removed=release")
-    released = (project.root / "migrations/seeds/seed_0004.jsonl").read_text()
+    released = (project.root / "migrations/seeds/seed_0005.jsonl").read_text()
     assert '"release":true' in released
     project.alembic("upgrade", "head")
-    assert project.database.content() == {**before, "alembic_version": [("seed_0004",)]}
+    assert project.database.content() == {**before, "alembic_version": [("seed_0005",)]}
     assert "No new" in project.alembic("check").out
 
     project.database.execute("UPDATE simulations SET description = 'ours now' WHERE case_name = :c", c=LEAF)
@@ -62,7 +62,7 @@ def test_a_fresh_install_has_a_released_row_as_a_stepwise_one_does(project: Proj
     assert there(project) == 1
     project.alembic("downgrade", "seed_base")
     assert there(project) == 0
-    for revision in ("seed_0003", "seed_0004"):
+    for revision in ("seed_0004", "seed_0005"):
         project.alembic("upgrade", revision)
     assert project.database.content() == fresh
 
@@ -81,8 +81,8 @@ def test_a_released_row_that_returns_to_the_document_is_updated_in_place(project
     again = {**simulation, "description": "back again"}
     project.edit("simulations", lambda simulations: simulations.append(again))
     project.alembic("revision", "--autogenerate", "-m", "back")
-    project.alembic("downgrade", "seed_0003")
-    project.alembic("upgrade", "seed_0005")
+    project.alembic("downgrade", "seed_0004")
+    project.alembic("upgrade", "seed_0006")
     query = "SELECT description FROM simulations WHERE case_name = :c"
     assert project.database.scalar(query, c=LEAF) == "back again"
     project.alembic("downgrade", "seed_base")
@@ -134,7 +134,7 @@ def test_an_adopted_row_that_leaves_and_returns_is_its_owners_at_every_step_back
     project.start_at("head")
     own_machine(project)
     zephyr = {"name": "zephyr", "site": "Oslo", "architecture": "x86", "scheduler": "slurm", "notes": "seed"}
-    states = {"seed_0003": project.database.content(ledger=True)}
+    states = {"seed_0004": project.database.content(ledger=True)}
     for number in (4, 5, 6, 7):
         comes = number % 2 == 0
         project.edit(
@@ -144,18 +144,18 @@ def test_an_adopted_row_that_leaves_and_returns_is_its_owners_at_every_step_back
         project.alembic("-x", "seed_conflict=overwrite", "upgrade", "head")
         states[f"seed_000{number}"] = project.database.content(ledger=True)
     notes = "SELECT notes FROM machines WHERE name = 'zephyr'"
-    for revision, found in (("seed_0006", "seed"), ("seed_0005", "mine"), ("seed_0004", "seed")):
+    for revision, found in (("seed_0007", "seed"), ("seed_0006", "mine"), ("seed_0005", "seed")):
         project.alembic("downgrade", revision)
         assert project.database.scalar(notes) == found
         now, then = project.database.content(ledger=True), states[revision]
         assert outcomes(now) == outcomes(then), revision
         assert now["machines"] == then["machines"]
     project.alembic("-x", "seed_conflict=overwrite", "upgrade", "head")
+    project.alembic("downgrade", "seed_0005")
+    assert outcomes(project.database.content(ledger=True)) == outcomes(states["seed_0005"])
     project.alembic("downgrade", "seed_0004")
-    assert outcomes(project.database.content(ledger=True)) == outcomes(states["seed_0004"])
-    project.alembic("downgrade", "seed_0003")
     assert project.database.content() == {
-        name: rows for name, rows in states["seed_0003"].items() if name not in LEDGER
+        name: rows for name, rows in states["seed_0004"].items() if name not in LEDGER
     }
 
 

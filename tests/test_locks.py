@@ -20,7 +20,7 @@ from app.seeding.dialects.postgresql import ADVISORY_LOCK
 from tests.support.databases import Database, Servers
 from tests.support.project import HEAD, Outcome, Process, Project, end, kill
 
-INSERTED = "seeds at seed_0003: machines: 22 inserted"
+INSERTED = "seeds at seed_0004: machines: 22 inserted"
 
 
 def until(true: Callable[[], Any], seconds: float = 30) -> None:
@@ -184,7 +184,7 @@ def test_of_two_rollbacks_at_once_one_deletes_and_the_other_finds_nothing_to_do(
     outcomes = [end(run) for run in runs]
     assert [outcome.code for outcome in outcomes] == [0, 0], outcomes
     assert sum("machines: 22 deleted" in outcome.err for outcome in outcomes) == 1, outcomes
-    assert project.heads() == {"seed_base", "0002"}
+    assert project.heads() == {"seed_base", "0003"}
 
 
 def test_a_run_that_does_not_get_the_lock_in_time_says_so_and_writes_nothing(project: Project) -> None:

@@ -300,7 +300,7 @@ def test_an_edit_of_a_column_that_the_seed_changes_survives_the_way_up_and_down(
     status = {"keep": "failed", "overwrite": "completed"}[choice]
     where = "id = :id AND status = :status AND run_end_date IS NOT NULL"
     assert count(project, "simulations", where, id=FINISHED, status=status) == 1
-    project.alembic("downgrade", "-1")
+    project.alembic("downgrade", "seed_0002")
     assert rows(project) == before
 
 
@@ -407,7 +407,7 @@ def test_a_row_that_is_gone_comes_back_only_where_that_is_asked_for(project: Pro
     assert outcome.code == 0, outcome.text
     back = count(project, "simulations", "id = :id AND status = 'completed'", id=FINISHED)
     assert back == (choice == "overwrite")
-    project.alembic("downgrade", "-1")
+    project.alembic("downgrade", "seed_0002")
     assert rows(project) == before
     assert project.heads() == {"seed_0002"}
 
@@ -417,7 +417,7 @@ def test_a_rollback_does_not_miss_rows_that_are_gone(project: Project) -> None:
     assert project.database.execute("DELETE FROM artifacts") == 221
     project.alembic(*DOWN)
     assert count(project, "simulations") == 0
-    assert project.heads() == {"seed_base", "0002"}
+    assert project.heads() == {"seed_base", "0003"}
 
 
 def test_an_upgrade_does_not_bring_back_deleted_rows_that_it_does_not_change(project: Project) -> None:

@@ -33,11 +33,11 @@ def through(postgresql: Database, servers: Servers, monkeypatch: pytest.MonkeyPa
 
 
 def test_seeds_go_up_are_checked_and_come_back(through: Database) -> None:
-    assert seed(quiet=True) == ("seed_0003",)
+    assert seed(quiet=True) == ("seed_0004",)
     assert through.scalar("SELECT count(*) FROM simulations") == 98
     command.check(alembic_config(quiet=True))
-    assert seed(quiet=True) == ("seed_0003",)
-    assert rollback_seed(quiet=True) == ("0002", "seed_base")
+    assert seed(quiet=True) == ("seed_0004",)
+    assert rollback_seed(quiet=True) == ("0003", "seed_base")
     assert through.scalar("SELECT count(*) FROM simulations") == 0
 
 

@@ -62,17 +62,17 @@ def test_a_rollback_of_what_was_only_stamped_takes_nothing_back(project: Project
     project.alembic("stamp", HEAD)
     outcome = project.alembic("downgrade", "seed_base")
     assert "no row had to change" in outcome.err
-    assert project.heads() == {"seed_base", "0002"}
+    assert project.heads() == {"seed_base", "0003"}
 
 
 def test_an_upgrade_after_a_stamp_back_finds_what_is_there(project: Project) -> None:
-    project.start_at("head")
+    project.start_at("seed_0003")
     seeded = rows(project)
     project.alembic("stamp", "seed_0002")
-    outcome = project.alembic("upgrade", "head")
+    outcome = project.alembic("upgrade", "seed_0003")
     assert "no row had to change" in outcome.err
     assert rows(project) == seeded
-    assert project.heads() == {HEAD}
+    assert project.heads() == {"seed_0003"}
     assert project.database.scalar("SELECT count(*) FROM seed_ledger") == 0
 
 
@@ -130,7 +130,9 @@ EDITS = {
 def test_a_record_that_contradicts_the_history_stops_every_run(project: Project, edit: str) -> None:
     project.start_at("head")
     project.database.execute(EDITS[edit])
-    for message in refused(project, ("upgrade", "head"), ("downgrade", "seed_base"), ("downgrade", "-1")):
+    for message in refused(
+        project, ("upgrade", "head"), ("downgrade", "seed_base"), ("downgrade", "seed_0001")
+    ):
         assert "the database holds seed set 'machines'" in message
         assert "seed_state was edited by hand" in message
         assert "downgrade to seed_base with the version of the project that applied it" in message
@@ -169,9 +171,9 @@ def test_two_files_of_one_seed_revision_are_refused_by_every_command(sqlite_proj
     project.start_at("head")
     project.edit("machines", note("one"))
     project.alembic("revision", "--autogenerate", "-m", "one")
-    shutil.copy(revision_file(project, "seed_0004_one"), revision_file(project, "seed_0004_other"))
+    shutil.copy(revision_file(project, "seed_0005_one"), revision_file(project, "seed_0005_other"))
     for message in refused(project, *ALL):
-        assert "the seed rail branches at seed_0004: seed_0004_one.py and seed_0004_other.py" in message
+        assert "the seed rail branches at seed_0005: seed_0005_one.py and seed_0005_other.py" in message
         assert "delete the one that is not published yet, with its change file" in message
         assert 'alembic upgrade head, then alembic revision --autogenerate -m "…"' in message
 
@@ -186,8 +188,8 @@ def test_two_revisions_after_the_same_one_are_refused_and_the_advice_mends_it(
     project.edit("machines", note("theirs"))
     project.alembic("revision", "--autogenerate", "-m", "theirs")
     kept = [
-        revision_file(project, "seed_0004_theirs"),
-        project.root / "migrations/seeds/seed_0004.jsonl",
+        revision_file(project, "seed_0005_theirs"),
+        project.root / "migrations/seeds/seed_0005.jsonl",
     ]
     for file in kept:
         file.rename(project.root / file.name)
@@ -197,11 +199,11 @@ def test_two_revisions_after_the_same_one_are_refused_and_the_advice_mends_it(
     for file in kept:
         (project.root / file.name).rename(file)
     for message in refused(project, *ALL):
-        assert "the seed rail branches at seed_0003: seed_0004_theirs.py and seed_0005_ours.py" in message
+        assert "the seed rail branches at seed_0004: seed_0005_theirs.py and seed_0006_ours.py" in message
         assert "two people made a seed revision at the same time" in message
         assert "delete the one that is not published yet, with its change file" in message
 
-    revision_file(project, "seed_0005_ours").unlink()
+    revision_file(project, "seed_0006_ours").unlink()
     (project.root / "migrations/seeds/seed_0005.jsonl").unlink()
     project.edit("machines", note("theirs"))
     project.alembic("upgrade", "head")
@@ -215,11 +217,15 @@ def test_two_revisions_after_the_same_one_are_refused_and_the_advice_mends_it(
 # -- change files that are not what they were ------------------------------------------------------
 
 
-def change_file(project: Project, revision: str = HEAD) -> Any:
+FILLED = "seed_0003"
+"""The newest revision whose file has changes in it."""
+
+
+def change_file(project: Project, revision: str = FILLED) -> Any:
     return project.root / f"migrations/seeds/{revision}.jsonl"
 
 
-def tamper(project: Project, revision: str = HEAD) -> None:
+def tamper(project: Project, revision: str = FILLED) -> None:
     """Put another word into a change file."""
     file = change_file(project, revision)
     text = file.read_text()
@@ -234,7 +240,7 @@ def claim_parent(project: Project) -> None:
     entry = json.loads(header)
     entry["parent"]["revision"] = "seed_0001"
     text = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    pin(project, HEAD, f"{text}\n{changes}".encode())
+    pin(project, FILLED, f"{text}\n{changes}".encode())
 
 
 def pin(project: Project, revision: str, content: bytes) -> None:
@@ -247,14 +253,14 @@ def pin(project: Project, revision: str, content: bytes) -> None:
 
 
 BROKEN: dict[str, tuple[Callable[[Project], Any], str]] = {
-    "tampered": (tamper, f"{HEAD}.jsonl: its bytes do not match the digest that revision {HEAD} pins"),
+    "tampered": (tamper, f"{FILLED}.jsonl: its bytes do not match the digest that revision {FILLED} pins"),
     "missing": (
         lambda project: change_file(project).unlink(),
-        f"{HEAD}.jsonl: cannot be read: No such file or directory",
+        f"{FILLED}.jsonl: cannot be read: No such file or directory",
     ),
     "another parent": (
         claim_parent,
-        f"{HEAD}.jsonl: was made from another parent than seed_0002 as it is now",
+        f"{FILLED}.jsonl: was made from another parent than seed_0002 as it is now",
     ),
 }
 
@@ -293,7 +299,7 @@ def test_a_broken_change_file_is_refused_by_downgrade(sqlite_project: Project, f
     for found in refused(
         sqlite_project,
         ("downgrade", "seed_base"),
-        ("downgrade", "-1"),
+        ("downgrade", "seed_0002"),
         ("downgrade", "base"),
         ("downgrade", f"{HEAD}:seed_base", "--sql"),
     ):
@@ -305,16 +311,18 @@ def test_a_parent_that_was_made_anew_is_seen_by_its_child(project: Project) -> N
     file = change_file(project, "seed_0002")
     pin(project, "seed_0002", file.read_bytes().replace(b"Long-term archive", b"Archive", 1))
     for found in refused(project, ("upgrade", "head"), ("upgrade", "seed_0001:head", "--sql")):
-        assert f"{HEAD}.jsonl: was made from another parent than seed_0002 as it is now" in found
-        assert f"delete revision {HEAD} with its change file and generate it again" in found
+        assert f"{FILLED}.jsonl: was made from another parent than seed_0002 as it is now" in found
+        assert f"delete revision {FILLED} with its change file and generate it again" in found
 
 
 def test_an_applied_revision_that_was_made_anew_is_seen_by_the_next_run(project: Project) -> None:
-    project.start_at("head")
+    project.start_at(FILLED)
     pin(
-        project, HEAD, change_file(project).read_bytes().replace(b'"scheduler":"slurm"', b'"scheduler":"pbs"')
+        project,
+        FILLED,
+        change_file(project).read_bytes().replace(b'"scheduler":"slurm"', b'"scheduler":"pbs"'),
     )
-    for message in refused(project, ("upgrade", "head"), ("downgrade", "seed_base")):
+    for message in refused(project, ("upgrade", FILLED), ("downgrade", "seed_base")):
         assert "of a revision seed_0003 with another content than this history's" in message
 
 

@@ -72,9 +72,9 @@ def test_a_closing_line_that_cannot_be_written_says_that_the_database_was_change
     assert done.code == 8, done.err
     assert done.err.splitlines()[-1] == (
         "ERROR: cannot write to standard output: No space left on device; what was asked for is done:"
-        f" {project.database.url} is at seed_0003"
+        f" {project.database.url} is at seed_0004"
     )
-    assert project.heads() == {"seed_0003"}
+    assert project.heads() == {"seed_0004"}
 
 
 def test_a_reader_that_is_gone_is_said_too(sqlite_project: Project) -> None:
@@ -137,7 +137,7 @@ def test_what_alembic_says_by_the_way_changes_nothing(
     sqlite_project: Project, unbuffered: str, redirect: str, arguments: tuple[str, ...]
 ) -> None:
     project = sqlite_project
-    project.start_at("seed_0003")
+    project.start_at("seed_0004")
     project.environment["PYTHONUNBUFFERED"] = unbuffered
     files = len(project.versions())
     done = through_shell(project, f'exec "$@" {redirect}', "alembic", *arguments)
@@ -151,7 +151,7 @@ def test_what_nobody_wants_to_hear_changes_no_exit_code(sqlite_project: Project,
     done = through_shell(sqlite_project, f'exec "$@" {redirect}', SEED)
     assert done.code == 0, done.err
     assert "Traceback" not in done.err
-    assert sqlite_project.heads() == {"seed_0003"}
+    assert sqlite_project.heads() == {"seed_0004"}
     done = through_shell(sqlite_project, f'exec "$@" {redirect}', "alembic", "downgrade", "seed_base")
     assert done.code == 0, done.err
-    assert sqlite_project.heads() == {"seed_base", "0002"}
+    assert sqlite_project.heads() == {"seed_base", "0003"}

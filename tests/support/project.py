@@ -17,7 +17,7 @@ from tests.support.processes import Process, kill, start
 __all__ = ["HEAD", "ROOT", "Outcome", "Process", "Project", "end", "kill"]
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAD = "seed_0003"
+HEAD = "seed_0004"
 
 
 @cache

@@ -5,10 +5,21 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy import true as sql_true
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core.clock import utcnow
 from app.core.database import JSON_OBJECT, Base, UTCDateTime
 from app.features.columns import Short, Timestamps, UuidKey, enum_column
 
@@ -28,12 +39,20 @@ class UserRole(StrEnum):
 
 
 class User(Timestamps, Base):
-    """An account. A person has an email and a password, a service has a name and neither."""
+    """An account. A person has an email and a password, a service has a name and neither.
+
+    A service is never an admin: its token lies in files and pipelines, and nobody types a password for it.
+    """
 
     __tablename__ = "users"
     __table_args__ = (
-        UniqueConstraint("email"),
+        # Alembic cannot see it on SQLite: a batch that rebuilds this table there has to make it again.
+        Index("ix_users_lower_email", text("lower(email)"), unique=True),
         UniqueConstraint("service_name"),
+        # What a token's account is referred to by, so that it is a service and stays one.
+        UniqueConstraint("id", "kind"),
+        CheckConstraint("kind = 'person' OR role = 'user'", name="service_role"),
+        CheckConstraint("email <> '' AND email = trim(email)", name="email"),
         CheckConstraint(
             "(kind = 'person' AND email IS NOT NULL AND service_name IS NULL)"
             " OR (kind = 'service' AND service_name IS NOT NULL"
@@ -55,10 +74,19 @@ class ApiToken(Base):
     """A token of a service account; only its SHA-256 is stored."""
 
     __tablename__ = "api_tokens"
-    __table_args__ = (UniqueConstraint("token_hash"), Index(None, "user_id", "name"))
+    __table_args__ = (
+        UniqueConstraint("token_hash"),
+        Index(None, "user_id", "name"),
+        CheckConstraint("user_kind = 'service'", name="user_kind"),
+        ForeignKeyConstraint(["user_id", "user_kind"], ["users.id", "users.kind"], ondelete="CASCADE"),
+    )
 
     id: Mapped[UuidKey]
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    user_id: Mapped[UUID]
+    user_kind: Mapped[str] = mapped_column(
+        String(32), default=UserKind.SERVICE.value, server_default=UserKind.SERVICE.value
+    )
+    """Always a service's; with `user_id` it refers to one."""
     name: Mapped[Short]
     token_hash: Mapped[str] = mapped_column(String(64))
     display_prefix: Mapped[str] = mapped_column(String(32))
@@ -85,7 +113,8 @@ class AuditEvent(Base):
     __table_args__ = (Index(None, "user_id", "at"),)
 
     id: Mapped[UuidKey]
-    at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=func.now())
+    # The database's own would be asked back after the INSERT, by a role that may do no more than that.
+    at: Mapped[datetime] = mapped_column(UTCDateTime, default=utcnow, server_default=func.now())
     action: Mapped[str] = mapped_column(String(64))
     actor: Mapped[Short]
     user_id: Mapped[UUID | None]

@@ -12,7 +12,7 @@ from app.core.aside import write_aside
 from app.core.clock import utcnow
 from app.features.users import tokens
 from app.features.users.accounts import as_stored
-from app.features.users.models import ApiToken, User, UserKind
+from app.features.users.models import ApiToken, User, UserKind, UserRole
 
 USED_AGAIN = timedelta(minutes=1)
 """How old `last_used_at` gets before a use of the token writes it anew."""
@@ -40,6 +40,8 @@ def verify_token(session: Session, raw: str, scope: str, *, now: datetime | None
             ApiToken.revoked_at.is_(None),
             ApiToken.expires_at > now,
             User.kind == UserKind.SERVICE,
+            # The schema says so too, to all that write with its constraints on.
+            User.role == UserRole.USER,
             User.is_active,
         ),
         execution_options=as_stored(session),
@@ -47,7 +49,8 @@ def verify_token(session: Session, raw: str, scope: str, *, now: datetime | None
     if found is None:
         return None
     user, token_id, scopes, noted = found
-    if scope not in scopes:
+    # What somebody stored otherwise, such as a text that has the scope in it, allows nothing.
+    if not isinstance(scopes, list) or scope not in scopes:
         return None
     _note_use(session, token_id, noted, now)
     return user

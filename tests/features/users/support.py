@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.core.security import hash_password
 from app.features.users import ApiToken, AuditEvent, User, UserKind
+from app.features.users.tokens import display_prefix, new_token, token_hash
 
 EMAIL, ACTOR = "ada@example.org", "grace@console"
 PASSWORD = SecretStr("umbrella Kestrel 41 rowing")
@@ -41,6 +42,23 @@ def add_person(session: Session, **values: Any) -> User:
 def brief(text: str) -> str:
     """The name of a test that is given a long text, or one that no terminal shows."""
     return f"{len(text)} of {text[-1:]!a}"
+
+
+def add_token(session: Session, user: User, **values: Any) -> SecretStr:
+    """A token that no service function issued."""
+    secret = new_token()
+    given: dict[str, Any] = {
+        "name": "default",
+        "token_hash": token_hash(secret),
+        "display_prefix": display_prefix(secret),
+        "scopes": ["ingest:write"],
+        "created_by": ACTOR,
+        "created_at": NOW,
+        "expires_at": NOW + DAY,
+    }
+    session.add(ApiToken(user_id=user.id, **{**given, **values}))
+    session.commit()
+    return secret
 
 
 def watch_verify(monkeypatch: pytest.MonkeyPatch) -> list[str]:
