@@ -21,6 +21,7 @@ from app.core.migration import (
     unseen_expressions,
 )
 from app.core.types import METADATA
+from app.core.waiting import wait_for_database
 from app.seeding import SeedCatalog, StandIn
 
 config = context.config
@@ -71,6 +72,8 @@ with reported(config), unseen_expressions():
     elif lent is not None and not isinstance(lent, Engine):
         run(connection=lent)
     else:
+        if lent is None:
+            wait_for_database(quiet=is_quiet(config))
         engine = lent or new_engine(migrating=True)
         with connected(engine, lock_timeout=get_settings().lock_timeout) as connection:
             run(connection=connection)

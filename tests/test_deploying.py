@@ -68,6 +68,7 @@ def test_nobody_runs_as_root_and_no_secret_is_built_in() -> None:
 def test_the_commands_are_real_ones() -> None:
     found = commands()
     assert ["python", "-m", "app.scripts.db.seed"] in found
+    assert ["python", "-m", "app.scripts.db.seed", "--wait", "60"] in found
     for command in found:
         if command[:2] == ["python", "-m"]:
             assert importlib.util.find_spec(command[2]), command

@@ -1,10 +1,13 @@
 """Commits whose answer is lost: whether they were made is looked up, and said where nobody can tell."""
 
+import signal
+import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
+from types import FrameType
 from typing import Any
 
 from sqlalchemy import Engine, event, inspect, text
@@ -17,6 +20,9 @@ from app.core.exits import DONE, after_commit
 from app.core.signals import signals_held
 from app.core.streams import say
 from app.seeding.failures import LOCKED, LOST, RIGHT, failure_of
+
+ANSWERED_WITHIN = 60.0
+"""Seconds for which an answer is waited for: a commit writes a few rows."""
 
 PATIENCE = 15.0
 """Seconds for which an answer is looked for: a server that restarts needs some."""
@@ -77,8 +83,9 @@ def commit(session: Session, connection: Connection, added: Sequence[Any], stake
     stake.begin()
     made = False
     try:
-        session.commit()
-        made = True
+        with _answered(connection):
+            session.commit()
+            made = True
     except BaseException as error:
         if not made:
             _settle(error, connection, witness, stake)
@@ -89,6 +96,25 @@ def commit(session: Session, connection: Connection, added: Sequence[Any], stake
         say("the connection was lost at the commit, which was made all the same")
     with after_commit(), signals_held():
         stake.won()
+
+
+@contextmanager
+def _answered(connection: Connection) -> Iterator[None]:
+    """Raise TimeoutError where a server's answer stays away: a connection may be cut without a word."""
+
+    def give_up(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"no answer came within {ANSWERED_WITHIN:g} s")
+
+    if connection.dialect.name == "sqlite" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, ANSWERED_WITHIN)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _witness(connection: Connection, added: Sequence[Any]) -> Witness:
@@ -108,7 +134,7 @@ def _settle(error: BaseException, connection: Connection, witness: Witness, stak
         # Closed without a word: it may hang, or hold what is to be looked at.
         connection.invalidate()
     failure = failure_of(error)
-    reason = failure.reason if failure else "interrupted"
+    reason = failure.reason if failure else (str(error) or "interrupted")
     try:
         verdict = _look_for(connection.engine, witness)
     except KeyboardInterrupt as interrupt:
@@ -117,7 +143,7 @@ def _settle(error: BaseException, connection: Connection, witness: Witness, stak
         raise CommitUnknown(reason) from error
     if verdict is Verdict.NOT_MADE:
         stake.lost()
-        if failure is None:
+        if not isinstance(error, Exception):
             raise error
         raise CommitLost(reason) from error
 
@@ -138,7 +164,9 @@ def _look_for(engine: Engine, witness: Witness) -> Verdict:
         waited = time.monotonic() - started
         try:
             verdict = _look(engine, witness, orphaned=waited > ORPHANED)
-        except DBAPIError:
+        except Exception as error:
+            if failure_of(error) is None:
+                raise
             verdict = Verdict.UNKNOWN
         if verdict is not Verdict.UNKNOWN or waited > PATIENCE:
             return verdict

@@ -16,6 +16,9 @@ from app.core.urls import database_url
 ROOT = Path(__file__).resolve().parents[2]
 """The project's root: where `alembic.ini` and `.env` live."""
 
+LONGEST_WAIT = 86_400
+"""Seconds that any wait may last: a day."""
+
 
 class Environment(StrEnum):
     """Where the backend runs; unset is `development`, never `production`."""
@@ -52,8 +55,10 @@ class Settings(BaseSettings):
     seed_owner: str = ""
     """The email or service name of the account that seeded rows fall back to for who created them; empty:
     nobody. `-x seed_owner=…` wins over it."""
-    lock_timeout: float = Field(default=60.0, gt=0, le=86_400)
+    lock_timeout: float = Field(default=60.0, gt=0, le=LONGEST_WAIT)
     """Seconds that a run waits for another one before it gives up."""
+    database_wait: float = Field(default=0.0, ge=0, le=LONGEST_WAIT)
+    """Seconds that a command waits for a database that is still starting; `--wait` wins over it."""
     admin_password: SecretStr | None = None
     """What create_admin_account sets where neither a file nor a pipe gives it a password."""
 

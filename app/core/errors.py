@@ -41,6 +41,8 @@ class DatabaseUnavailable(AppError):
         self.quotes_the_url = said != reason
         """Whether the driver's own error shows what this one does not."""
         advice = f"\n  {grant_for(failure, url) or failure.kind.advice}" if failure else ""
+        self.reason = said
+        """What the driver said, without what the URL does not show."""
         super().__init__(f"cannot use the database {self.url}: {said}{advice}")
 
 

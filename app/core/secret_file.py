@@ -26,7 +26,7 @@ _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 """What file systems say that have no hard links."""
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class SecretMisplaced(OutputError):
@@ -71,7 +71,7 @@ class SecretFile(Stake):
             while content:
                 content = content[os.write(self._descriptor, content) :]
             os.fsync(self._descriptor)
-            os.fsync(self._folder)
+            self._flush_folder()
         except OSError as error:
             raise OutputError(f"cannot write {shown(self.path)}: {error.strerror}") from None
         self._written = True
@@ -94,8 +94,7 @@ class SecretFile(Stake):
             kept = os.fstat(self._descriptor).st_nlink > 0
             raise SecretMisplaced(self.path, self.temporary if kept else None, _reason(error)) from None
         self._at_stake = self._written = False
-        with suppress(OSError):
-            os.fsync(self._folder)
+        self._flush_folder()
 
     def __exit__(
         self,
@@ -109,6 +108,15 @@ class SecretFile(Stake):
                     os.unlink(self.temporary.name, dir_fd=self._folder)
             os.close(self._descriptor)
             os.close(self._folder)
+
+    def _flush_folder(self) -> None:
+        # Not every file system can, and not everybody may read a folder that takes files.
+        with suppress(OSError):
+            readable = os.open(".", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._folder)
+            try:
+                os.fsync(readable)
+            finally:
+                os.close(readable)
 
     def _require_room(self) -> None:
         try:

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 _MEMO = "app.seeding.run"
 LOCK_TIMEOUT = "app.seeding.lock_timeout"
 """Where `lock` leaves its seconds, for the waits of the move."""
-_TALLIES = ("inserted", "updated", "deleted", "adopted", "kept", "overwritten")
+_TALLIES = ("inserted", "updated", "deleted", "adopted", "kept", "overwritten", "links filled")
 
 
 _LEFT_OUT = "left out"

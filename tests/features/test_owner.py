@@ -1,6 +1,7 @@
 """The owner of seeded rows: whom `seed_owner` names is who created them, and nothing else is different."""
 
 import logging
+import re
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any
@@ -112,8 +113,12 @@ def is_unseeded(catalog: Catalog) -> bool:
 
 
 @pytest.mark.parametrize("name", [" JO@example.ORG ", pytest.param("ingest-bot", marks=pytest.mark.long)])
-def test_seeded_simulations_are_the_owners_and_a_rollback_takes_them_all(catalog: Catalog, name: str) -> None:
-    catalog.seed(name)
+def test_seeded_simulations_are_the_owners_and_a_rollback_takes_them_all(
+    catalog: Catalog, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "app.seeding"):
+        catalog.seed(name)
+    assert re.search(r"simulations: (\d+) inserted, \1 links filled", caplog.text)
     assert catalog.owners() == {catalog.jo if "@" in name else catalog.bot}
     assert catalog.owners("last_updated_by") == {None}
     catalog.roll_back()

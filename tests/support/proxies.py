@@ -15,6 +15,7 @@ class Cut(Enum):
 
     ANSWER = "the server commits, and its answer is lost"
     REQUEST = "the server loses the client before it hears of the commit"
+    SILENCE = "the server commits, and its answer never comes, on a connection that stays"
     ORPHAN = "the server hears nothing, and waits for its client"
 
 
@@ -83,7 +84,7 @@ class Proxy:
                 wrote = wrote or b"INSERT INTO" in data or b"UPDATE " in data
                 if not wrote or b"COMMIT" not in data or self.happened:
                     server.sendall(data)
-                elif self.cut is Cut.ANSWER:
+                elif self.cut in (Cut.ANSWER, Cut.SILENCE):
                     asked.set()
                     server.sendall(data)
                 else:
@@ -97,6 +98,8 @@ class Proxy:
             while data := server.recv(65_536):
                 if asked.is_set():
                     self.happened = True
+                    if self.cut is Cut.SILENCE:
+                        return
                     break
                 client.sendall(data)
         _end(client, server)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 from sqlalchemy import func, select
@@ -26,6 +26,7 @@ from app.features.users.revoking import revoke
 DEFAULT_NAME = "default"
 _TICK = timedelta(microseconds=1)
 """What a database tells apart."""
+_LAST = datetime.max.replace(tzinfo=UTC) - _TICK
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def _active(session: Session, user: User, token_name: str, now: datetime) -> lis
 def _after_all(session: Session, user: User, now: datetime) -> datetime:
     """Now, or just after the newest of the account's tokens, where a clock says that this one is older."""
     newest = session.scalar(select(func.max(ApiToken.created_at)).where(ApiToken.user_id == user.id))
-    return now if newest is None else max(now, newest + _TICK)
+    return now if newest is None else max(now, min(newest, _LAST) + _TICK)
 
 
 def _issue(

@@ -9,9 +9,11 @@ import typer
 from app.core.database import transaction
 from app.core.migration import require_schema
 from app.core.streams import say
+from app.core.waiting import wait_for_database
 from app.features.users import service
 from app.features.users.audit import operator
 from app.scripts.exits import ACCOUNT_EXIT_CODES, exit_codes, run
+from app.scripts.options import WaitOption
 from app.scripts.users.asking import ask_password, ask_text, given_password
 from app.scripts.users.output import Format, show
 
@@ -34,6 +36,7 @@ def main(
         bool, typer.Option("--dry-run", help="Say what would happen, and do nothing.")
     ] = False,
     format: Annotated[Format, typer.Option(help="json writes the result to standard output.")] = Format.TEXT,
+    wait: WaitOption = None,
 ) -> None:
     """Make sure that an admin account exists; one that is there stays as it is.
 
@@ -43,6 +46,7 @@ def main(
     with exit_codes():
         address = ask_text(email, "Email", "--email", no_input=no_input)
         password = given_password(stdin=password_stdin, file=password_file)
+        wait_for_database(wait)
         require_schema()
         with transaction(commit=False) as session:
             needed = service.needs_password(session, address, reset_password=reset_password)

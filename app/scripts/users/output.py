@@ -70,7 +70,12 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def require_sink(form: SecretFormat | None, file: Path | None) -> None:
-    """Raise ConfigurationError where a token would flow into a pipe that nobody chose a format for."""
+    """Raise ConfigurationError where a token would flow into a pipe that nobody chose a format for.
+
+    And for the file `-`, by which somebody means standard output.
+    """
+    if file == Path("-"):
+        raise ConfigurationError("--output-file takes a file: for standard output, leave it out")
     if form is None and file is None and not is_terminal(sys.stdout):
         raise ConfigurationError(
             "standard output is no terminal: choose --format text, json or env, or an --output-file"

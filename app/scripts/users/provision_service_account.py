@@ -8,9 +8,11 @@ import typer
 from app.core.database import transaction
 from app.core.migration import require_schema
 from app.core.streams import say
+from app.core.waiting import wait_for_database
 from app.features.users import service
 from app.features.users.audit import operator
 from app.scripts.exits import ACCOUNT_EXIT_CODES, exit_codes, run
+from app.scripts.options import WaitOption
 from app.scripts.users import options
 from app.scripts.users.asking import ask_text
 from app.scripts.users.issuing import issue
@@ -36,6 +38,7 @@ def main(
     replace: options.Replace = False,
     dry_run: options.DryRun = False,
     lock_timeout: options.LockTimeout = 10.0,
+    wait: WaitOption = None,
 ) -> None:
     """Give a service an account and a token, shown this once; or see to the tokens that it has."""
     with exit_codes():
@@ -47,6 +50,7 @@ def main(
             overlap_hours=overlap_hours,
         )  # fmt: skip
         name = ask_text(service_name, "Service name", "--service-name")
+        wait_for_database(wait)
         require_schema()
         by: dict[str, Any] = {"actor": operator(), "lock_timeout": lock_timeout}
         if mode is Mode.LIST:

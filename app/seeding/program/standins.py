@@ -78,7 +78,7 @@ def stand_in(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         yield _entry(plan, table, rows, name, new, position, value)
         if value is not None:
             yield Statement(
-                sa.update(stage).values({new.name: value}).where(ours, unknown), ("stood in", table.name)
+                sa.update(stage).values({new.name: value}).where(ours, unknown), ("links filled", table.name)
             )
 
 

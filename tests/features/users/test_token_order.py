@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
@@ -177,6 +177,17 @@ def test_a_clock_that_stands_still_or_is_set_back_makes_no_token_older(
 def test_a_token_of_another_name_counts_among_the_accounts_times(session: Session) -> None:
     first, second = issue(session, now=NOW), issue(session, now=NOW - HOUR, token_name="nightly")
     assert second.token.created_at == first.token.created_at + TICK
+
+
+def test_a_token_of_the_end_of_time_can_be_rotated(session: Session) -> None:
+    issue(session)
+    end = datetime.max.replace(tzinfo=UTC)
+    session.execute(update(ApiToken).values(created_at=end, expires_at=end))
+    session.commit()
+    rotate(session)
+    third = rotate(session)
+    assert list_tokens(session, NAME)[0][0] is third.token
+    assert third.token.expires_at < utcnow() + 181 * DAY
 
 
 def test_the_chain_says_which_is_newest_where_another_clock_dated_the_tokens(each_session: Session) -> None:

@@ -208,3 +208,42 @@ def test_help_explains_every_exit_code_and_takes_no_secret(sqlite_commands: Comm
         assert {option for option in options if re.search("password|secret|token", option)} <= {
             *("--password-stdin", "--password-file", "--reset-password", "--token-name"),
         }
+
+
+# -- --wait ----------------------------------------------------------------------------------------
+
+
+def test_a_wait_in_vain_ends_with_the_reason(sqlite_commands: Commands) -> None:
+    nowhere = {"DATABASE_URL": "postgresql://a@127.0.0.1:1/d"}
+    outcomes = [
+        sqlite_commands.bot("--list", "--wait", "0.2", **nowhere),
+        sqlite_commands.admin("--email", EMAIL, "--wait", "0.2", **nowhere),
+        *both(sqlite_commands, **nowhere, APP_DATABASE_WAIT="0.2"),
+    ]
+    for outcome in outcomes:
+        assert outcome.code == 6
+        waiting, error = outcome.err.splitlines()[:2]
+        assert waiting.startswith(
+            "waiting up to 0.2 s for the database postgresql+psycopg://a@127.0.0.1:1/d: "
+        )
+        assert error.startswith("ERROR: ")
+        assert error.endswith("; waited 0.2 s for it")
+        assert outcome.out == ""
+
+
+def test_the_database_scripts_wait_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from app.core.config import get_settings
+    from app.scripts.db import rollback_seed, seed
+
+    monkeypatch.setenv("DATABASE_URL", "postgresql://a@127.0.0.1:1/d")
+    get_settings.cache_clear()
+    try:
+        for script in (seed, rollback_seed):
+            result = CliRunner().invoke(script.app, ["--quiet", "--wait", "0.2"])
+            assert result.exit_code == 6
+            assert result.stderr.count("\n") == 2
+            assert "; waited 0.2 s for it" in result.stderr
+    finally:
+        get_settings.cache_clear()

@@ -26,6 +26,7 @@ UNKNOWN = "the answer to the commit is lost"
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commits, "PATIENCE", 0.5)
     monkeypatch.setattr(commits, "ORPHANED", 0.1)
+    monkeypatch.setattr(commits, "ANSWERED_WITHIN", 5.0)
     monkeypatch.setattr(commits, "_PAUSE", 0.02)
 
 
@@ -75,10 +76,11 @@ def cut(
 # -- known again -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("where", [Cut.ANSWER, pytest.param(Cut.SILENCE, marks=pytest.mark.long)])
 def test_a_token_whose_commit_was_made_is_issued_and_its_file_is_there(
-    on_postgresql: Commands, file: Path
+    on_postgresql: Commands, file: Path, where: Cut
 ) -> None:
-    outcome = cut(on_postgresql, Cut.ANSWER, on_postgresql.bot, "--output-file", str(file))
+    outcome = cut(on_postgresql, where, on_postgresql.bot, "--output-file", str(file))
     assert outcome.code == 0, outcome.err
     assert MADE in outcome.err
     assert active(on_postgresql) == [file.read_text()[:10]]

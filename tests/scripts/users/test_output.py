@@ -74,6 +74,18 @@ def test_what_is_there_is_never_written_to(
         assert file.read_text() == "precious"
 
 
+def test_a_dash_is_no_file(sqlite_commands: Commands) -> None:
+    refused(2, sqlite_commands.bot("--output-file", "-"), "for standard output, leave it out")
+
+
+def test_replace_is_for_a_file(sqlite_commands: Commands, tmp_path: Path) -> None:
+    refused(2, sqlite_commands.bot("--format", "text", "--replace"), "--replace is for an --output-file")
+    file = tmp_path / "token"
+    file.write_text("precious")
+    assert sqlite_commands.bot("--output-file", str(file), "--replace").code == 0
+    assert re.fullmatch(f"{TOKEN}\n", file.read_text())
+
+
 def test_a_folder_that_is_missing_is_an_output_error(migrated: Project, tmp_path: Path) -> None:
     outcome = Commands(migrated.database).bot("--output-file", str(tmp_path / "no" / "token"))
     refused(8, outcome, "No such file or directory")
