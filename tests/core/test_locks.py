@@ -115,7 +115,9 @@ def test_each_schema_has_a_lock_of_its_own(postgresql: Database) -> None:
         engine.dispose()
 
 
-@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE", "AUTOCOMMIT"])
+@pytest.mark.parametrize(
+    "level", ["REPEATABLE READ", "AUTOCOMMIT", pytest.param("SERIALIZABLE", marks=pytest.mark.long)]
+)
 def test_a_session_that_would_not_see_what_others_did_is_refused(postgresql: Database, level: str) -> None:
     METADATA.create_all(postgresql.engine)
     with (
@@ -125,7 +127,9 @@ def test_a_session_that_would_not_see_what_others_did_is_refused(postgresql: Dat
         take_lock(session, USERS, 5)
 
 
-@pytest.mark.parametrize("level", ["REPEATABLE READ", "READ UNCOMMITTED"])
+@pytest.mark.parametrize(
+    "level", ["REPEATABLE READ", pytest.param("READ UNCOMMITTED", marks=pytest.mark.long)]
+)
 def test_the_level_counts_that_the_transaction_has(postgresql: Database, level: str) -> None:
     METADATA.create_all(postgresql.engine)
     with Session(postgresql.engine) as session:

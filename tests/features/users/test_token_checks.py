@@ -95,7 +95,11 @@ def test_without_a_moment_it_is_now(session: Session) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"revoked_at": NOW}, {"expires_at": NOW}, {"scopes": ["catalog:read"]}],
+    [
+        {"revoked_at": NOW},
+        pytest.param({"expires_at": NOW}, marks=pytest.mark.long),
+        pytest.param({"scopes": ["catalog:read"]}, marks=pytest.mark.long),
+    ],
     ids=lambda one: next(iter(one)),
 )
 def test_a_change_is_seen_though_the_session_has_loaded_the_token(

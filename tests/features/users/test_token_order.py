@@ -97,7 +97,7 @@ def test_of_rotations_that_waited_for_each_other_the_newest_tokens_live(
     assert revoked[0] >= chain[2].created_at
 
 
-@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+@pytest.mark.parametrize("level", ["repeatable read", pytest.param("serializable", marks=pytest.mark.long)])
 def test_so_it_is_whatever_level_the_database_has_for_a_default(
     postgresql_accounts: Database, level: str
 ) -> None:
