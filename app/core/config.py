@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     """Seconds that a command waits for a database that is still starting; `--wait` wins over it."""
     admin_password: SecretStr | None = None
     """What create_admin_account sets where neither a file nor a pipe gives it a password."""
+    token_max_days: int = Field(default=365, ge=1, le=3650)
+    """Days that a token lives at most."""
 
     traceback: bool = False
     """Whether an expected error shows its traceback, for whoever looks for its cause in the code."""

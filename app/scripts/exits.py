@@ -25,10 +25,14 @@ ACCOUNT_EXIT_CODES = (
     " 2 wrong usage or settings; 3 conflict with what is there;"
     " 4 against the policy (password, expiry, scope); 5 not found; 6 the database cannot be used or is"
     " behind the newest schema; 7 lock timeout; 8 the output cannot be written;"
-    " 9 nobody knows whether it was done: the answer to the commit is lost; 129 hung up (SIGHUP);"
+    " 9 nobody knows whether it was done: the answer to the commit is lost;"
+    " 10 tokens expire soon (--check-expiry); 129 hung up (SIGHUP);"
     " 130 interrupted; 143 terminated (SIGTERM)."
 )
 """Of the account scripts."""
+
+TOKENS_EXPIRE = 10
+"""What --check-expiry ends with where it finds some, so that a scheduled run can raise an alarm."""
 
 
 def run(app: typer.Typer) -> None:

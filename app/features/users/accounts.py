@@ -11,7 +11,7 @@ from app.core.clock import utcnow
 from app.core.locks import take_lock
 from app.features.users.errors import AccountConflict, AccountNotFound
 from app.features.users.models import User
-from app.features.users.policy import checked_service_name
+from app.features.users.policy import checked_email, checked_service_name
 
 
 def lock_accounts(session: Session, seconds: float | None, now: datetime | None = None) -> datetime:
@@ -50,6 +50,14 @@ def find_service(session: Session, name: str) -> User | None:
     """The service account of that name."""
     query = select(User).where(User.service_name == name)
     return session.scalars(query, execution_options=as_stored(session)).one_or_none()
+
+
+def require_person(session: Session, email: str) -> User:
+    """The account of that address; InvalidName, AccountNotFound, AccountConflict as of `find_person`."""
+    user = find_person(session, address := checked_email(email))
+    if user is None:
+        raise AccountNotFound(f"there is no account with the email {address}")
+    return user
 
 
 def require_service(session: Session, name: str) -> User:

@@ -71,7 +71,7 @@ def _update(
     session: Session, user: User, hashed: str | None, actor: str, promote: bool, reset_password: bool
 ) -> AdminOutcome:
     if not user.is_active:
-        raise AccountConflict(f"the account {user.email} is deactivated; activate it first")
+        raise AccountConflict(f"the account {user.email} is deactivated; --activate makes it active again")
     promoted = user.role is not UserRole.ADMIN
     if promoted and not promote:
         raise AccountConflict(f"the account {user.email} exists and is no admin; --promote makes it one")

@@ -8,16 +8,18 @@ from enum import StrEnum
 from email_validator import EmailNotValidError, validate_email
 from pydantic import SecretStr
 
+from app.core.config import get_settings
 from app.core.security import LONGEST, is_text, normalized
 from app.features.users.characters import unseen
 from app.features.users.errors import InvalidName, PolicyError
 from app.features.users.strength import is_guessable
+from app.features.users.tokens import is_alike
 from app.seeding.quoting import quoted
 
 SHORTEST = 15
 """Characters of the shortest password, as NIST SP 800-63B-4 asks where nothing else guards an account."""
 
-DEFAULT_DAYS, MOST_DAYS = 180, 365
+DEFAULT_DAYS, MOST_DAYS_AHEAD = 180, 3650
 DEFAULT_OVERLAP_HOURS, MOST_OVERLAP = 24, timedelta(days=30)
 EXPIRING_SOON = timedelta(days=14)
 
@@ -62,7 +64,7 @@ def checked_service_name(name: str) -> str:
 
 def checked_token_name(name: str) -> str:
     """A token's name; InvalidName for anything else."""
-    if not _TOKEN_NAME.fullmatch(name):
+    if not _TOKEN_NAME.fullmatch(name) or is_alike(name):
         raise InvalidName(
             f"{name!r} is no token name: up to 63 letters, digits, dots, hyphens and underscores"
         )
@@ -95,10 +97,19 @@ def checked_password(password: SecretStr, *, about: Iterable[str] = ()) -> Secre
     return password
 
 
-def checked_expiry(days: int) -> timedelta:
-    """A token's life; PolicyError outside of 1 to 365 days."""
-    if not 1 <= days <= MOST_DAYS:
-        raise PolicyError(f"a token lives 1 to {MOST_DAYS} days, not {days}")
+def checked_expiry(days: int | None = None) -> timedelta:
+    """A token's life, 180 days unless said; PolicyError for more than the setting APP_TOKEN_MAX_DAYS."""
+    most = get_settings().token_max_days
+    days = min(DEFAULT_DAYS, most) if days is None else days
+    if not 1 <= days <= most:
+        raise PolicyError(f"a token lives 1 to {most} days, not {days}; APP_TOKEN_MAX_DAYS sets the most")
+    return timedelta(days=days)
+
+
+def checked_days_ahead(days: int) -> timedelta:
+    """How far a warning of expiries looks ahead; PolicyError outside of 1 to 3,650 days."""
+    if not 1 <= days <= MOST_DAYS_AHEAD:
+        raise PolicyError(f"expiries are looked for 1 to {MOST_DAYS_AHEAD} days ahead, not {days}")
     return timedelta(days=days)
 
 

@@ -52,7 +52,7 @@ def provision(
     actor: str,
     token_name: str = DEFAULT_NAME,
     scopes: Sequence[str] | None = None,
-    expires_in_days: int = policy.DEFAULT_DAYS,
+    expires_in_days: int | None = None,
     ensure: bool = False,
     now: datetime | None = None,
     lock_timeout: float | None = None,
@@ -97,7 +97,7 @@ def rotate_token(
     actor: str,
     token_name: str = DEFAULT_NAME,
     scopes: Sequence[str] | None = None,
-    expires_in_days: int = policy.DEFAULT_DAYS,
+    expires_in_days: int | None = None,
     overlap_hours: float = policy.DEFAULT_OVERLAP_HOURS,
     now: datetime | None = None,
     lock_timeout: float | None = None,
@@ -134,13 +134,15 @@ def has_active_token(
 ) -> bool:
     """Whether the service has an active token of that name."""
     user = find_service(session, service_name)
-    return user is not None and bool(_active(session, user, token_name, now or utcnow()))
+    return user is not None and user.is_active and bool(_active(session, user, token_name, now or utcnow()))
 
 
 def _refuse_deactivated(user: User) -> None:
     # A fresh account's default is the database's to give.
     if user.is_active is False:
-        raise AccountConflict(f"the service account {user.service_name} is deactivated; activate it first")
+        raise AccountConflict(
+            f"the service account {user.service_name} is deactivated; --activate makes it active again"
+        )
 
 
 def _named(session: Session, user: User, token_name: str) -> list[ApiToken]:

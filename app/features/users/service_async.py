@@ -29,26 +29,44 @@ def _awaited(
     return call
 
 
+activate_person = _awaited(service.activate_person)
+activate_service = _awaited(service.activate_service)
 authenticate = awaited(login_steps)
+deactivate_person = _awaited(service.deactivate_person)
+deactivate_service = _awaited(service.deactivate_service)
 ensure_admin = awaited(admin_steps)
+expiring_tokens = _awaited(service.expiring_tokens)
 has_active_token = _awaited(service.has_active_token)
+list_accounts = _awaited(service.list_accounts)
 list_tokens = _awaited(service.list_tokens)
 needs_password = _awaited(service.needs_password)
 provision = _awaited(service.provision)
 recover_token = _awaited(service.recover_token)
+revoke_all = _awaited(service.revoke_all)
+revoke_by_id = _awaited(service.revoke_by_id)
+revoke_leaked = _awaited(service.revoke_leaked)
 revoke_token = _awaited(service.revoke_token)
 rotate_token = _awaited(service.rotate_token)
 verify_token = _awaited(service.verify_token)
 
 
 __all__ = [
+    "activate_person",
+    "activate_service",
     "authenticate",
+    "deactivate_person",
+    "deactivate_service",
     "ensure_admin",
+    "expiring_tokens",
     "has_active_token",
+    "list_accounts",
     "list_tokens",
     "needs_password",
     "provision",
     "recover_token",
+    "revoke_all",
+    "revoke_by_id",
+    "revoke_leaked",
     "revoke_token",
     "rotate_token",
     "verify_token",

@@ -4,6 +4,7 @@ The form is that of GitHub's tokens: scanners recognize a leaked one, and a malf
 """
 
 import hashlib
+import re
 import secrets
 import zlib
 
@@ -15,6 +16,9 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BODY, _CHECK = 43, 6
 """Base62 digits of 256 bits and of a CRC32."""
 _SHOWN = len(PREFIX) + 6
+_VALUE = re.compile(f"{PREFIX}[0-9A-Za-z]{{{_BODY + _CHECK}}}")
+_ALIKE = re.compile(f"{PREFIX}[0-9A-Za-z]{{20,}}")
+"""A token, or enough of one to be a secret."""
 
 
 def new_token() -> SecretStr:
@@ -29,6 +33,23 @@ def is_well_formed(raw: str) -> bool:
         return False
     body, check = raw[len(PREFIX) : -_CHECK], raw[-_CHECK:]
     return body.isalnum() and check == _checksum(body)
+
+
+def found_in(text: str) -> tuple[list[SecretStr], int]:
+    """The tokens in a text, each once, and how many other places look like one and have no checksum."""
+    found = dict.fromkeys(value for value in _VALUE.findall(text) if is_well_formed(value))
+    damaged = sum(not any(value in found for value in _VALUE.findall(one)) for one in _ALIKE.findall(text))
+    return [SecretStr(value) for value in found], damaged
+
+
+def is_alike(text: str) -> bool:
+    """Whether a text holds a token, or most of one."""
+    return _ALIKE.search(text) is not None
+
+
+def redacted(text: str) -> str:
+    """The text without tokens, as far as it held any."""
+    return _ALIKE.sub(f"{PREFIX}…", text)
 
 
 def token_hash(token: SecretStr) -> str:

@@ -16,6 +16,8 @@ from app.features.users.policy import checked_password
 from app.scripts.users.output import is_terminal
 
 _ATTEMPTS = 3
+_MOST_LEAKED = 1_048_576
+"""Bytes of a text that tokens are looked for in."""
 
 
 def ask_text(value: str | None, question: str, option: str, *, no_input: bool = False) -> str:
@@ -57,6 +59,19 @@ def ask_password(email: str, *, no_input: bool = False) -> SecretStr:
                 raise
             typer.echo(f"{error}; try another one", err=True)
     raise AssertionError("the last attempt returns or raises")
+
+
+def leaked_text() -> SecretStr:
+    """A text with tokens in it: from a pipe, or typed at a terminal without being shown."""
+    if is_terminal(sys.stdin):
+        _need_terminal("the token", no_input=False)
+        return SecretStr(typer.prompt("Leaked token", hide_input=True, err=True))
+    content = sys.stdin.buffer.read(_MOST_LEAKED + 1) if sys.stdin is not None else b""
+    if len(content) > _MOST_LEAKED:
+        raise ConfigurationError(
+            f"standard input has more than {_MOST_LEAKED:,} bytes: give the lines with the token alone"
+        )
+    return SecretStr(content.decode(errors="replace"))
 
 
 def _not_empty(password: SecretStr, source: str) -> SecretStr:

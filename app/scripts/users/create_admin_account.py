@@ -14,13 +14,16 @@ from app.features.users import service
 from app.features.users.audit import operator
 from app.scripts.exits import ACCOUNT_EXIT_CODES, exit_codes, run
 from app.scripts.options import WaitOption
+from app.scripts.users.arguments import Discreet
 from app.scripts.users.asking import ask_password, ask_text, given_password
+from app.scripts.users.options import check_switches
 from app.scripts.users.output import Format, show
+from app.scripts.users.tending import switch_person, switched_line
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command(epilog=ACCOUNT_EXIT_CODES)
+@app.command(cls=Discreet, epilog=ACCOUNT_EXIT_CODES)
 def main(
     email: Annotated[str | None, typer.Option(help="The admin's address; asked for at a terminal.")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read it from a pipe.")] = False,
@@ -32,6 +35,15 @@ def main(
         bool, typer.Option("--promote", help="Make an account that is there an admin.")
     ] = False,
     reset_password: Annotated[bool, typer.Option("--reset-password", help="Set a new password.")] = False,
+    activate: Annotated[
+        bool, typer.Option("--activate", help="Let a deactivated account log in again.")
+    ] = False,
+    deactivate: Annotated[
+        bool, typer.Option("--deactivate", help="Let the account, of an admin or not, log in no more.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Deactivate even the last admin who can log in.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would happen, and do nothing.")
     ] = False,
@@ -44,7 +56,16 @@ def main(
     Never from an argument: everybody on the machine can read those.
     """
     with exit_codes():
+        check_switches(
+            activate=activate, deactivate=deactivate, force=force, promote=promote,
+            reset_password=reset_password, password_stdin=password_stdin, password_file=password_file,
+        )  # fmt: skip
         address = ask_text(email, "Email", "--email", no_input=no_input)
+        if deactivate or (activate and not (promote or reset_password)):
+            wait_for_database(wait)
+            require_schema()
+            switch_person(address, active=activate, force=force, format=format, dry_run=dry_run)
+            return
         password = given_password(stdin=password_stdin, file=password_file)
         wait_for_database(wait)
         require_schema()
@@ -53,6 +74,7 @@ def main(
         if needed and password is None:
             password = ask_password(address, no_input=no_input)
         with transaction(commit=not dry_run) as session:
+            switched = service.activate_person(session, address, actor=operator()) if activate else None
             user, outcome = service.ensure_admin(
                 session,
                 address,
@@ -64,6 +86,8 @@ def main(
             if format is Format.JSON:
                 result = {"email": user.email, "id": str(user.id), "outcome": outcome, "dry_run": dry_run}
                 show(json.dumps(result))
+        if switched:
+            say(switched_line(f"account {user.email}", switched, dry_run=dry_run))
         say(f"admin {user.email}: {outcome}{' (dry run: nothing was written)' if dry_run else ''}")
 
 

@@ -2,18 +2,16 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Self, TextIO
 
 from app.core.commits import Stake
 from app.core.errors import ConfigurationError
 from app.core.secret_file import SecretFile
 from app.core.streams import Output, say
-from app.features.users import ApiToken
-from app.features.users.service import Issued, TokenStatus
-from app.seeding.quoting import shown
+from app.features.users.service import Issued
 
 
 class Format(StrEnum):
@@ -129,50 +127,3 @@ def told(issued: Issued, *, dry_run: bool) -> Iterator[str]:
         yield f"it replaces {old.display_prefix}…, which ends {old.expires_at:%Y-%m-%d %H:%M} UTC"
     for old in issued.revoked:
         yield f"{old.display_prefix}… {would}revoked: two tokens of a name may live, not three"
-
-
-def revoked(token: ApiToken, now: bool, *, dry_run: bool) -> str:
-    """What a revocation did."""
-    done = ("would be revoked" if dry_run else "is revoked") if now else "was revoked before"
-    return f"token {token.display_prefix}… {done}"
-
-
-def listed(tokens: Iterable[tuple[ApiToken, TokenStatus]], form: SecretFormat | None) -> str:
-    """Tokens as a table, or as JSON with everything but the secret that nobody has."""
-    if form is SecretFormat.JSON:
-        return json.dumps([_entry(token, status) for token, status in tokens])
-    heads = ("ID", "NAME", "TOKEN", "STATUS", "SCOPES", "EXPIRES", "LAST USED")
-    lines = [heads, *(_line(token, status) for token, status in tokens)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
-
-
-def _line(token: ApiToken, status: TokenStatus) -> tuple[str, ...]:
-    used = f"{token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never"
-    return (
-        str(token.id),
-        shown(token.name),
-        # Results are ASCII: a pipe may have another encoding.
-        f"{shown(token.display_prefix)}...",
-        status.value,
-        ",".join(map(shown, token.scopes)),
-        f"{token.expires_at:%Y-%m-%d %H:%M}",
-        used,
-    )
-
-
-def _entry(token: ApiToken, status: TokenStatus) -> dict[str, Any]:
-    times = ("created_at", "expires_at", "revoked_at", "last_used_at")
-    return {
-        "id": str(token.id),
-        "name": token.name,
-        "prefix": token.display_prefix,
-        "status": status.value,
-        "scopes": token.scopes,
-        "created_by": token.created_by,
-        "replaces": str(token.replaces_id) if token.replaces_id else None,
-        **{name: moment.isoformat() if (moment := getattr(token, name)) else None for name in times},
-    }

@@ -5,24 +5,21 @@ from typing import Any
 
 import typer
 
-from app.core.database import transaction
 from app.core.migration import require_schema
-from app.core.streams import say
 from app.core.waiting import wait_for_database
 from app.features.users import service
 from app.features.users.audit import operator
 from app.scripts.exits import ACCOUNT_EXIT_CODES, exit_codes, run
 from app.scripts.options import WaitOption
-from app.scripts.users import options
+from app.scripts.users import options, tending
+from app.scripts.users.arguments import Discreet
 from app.scripts.users.asking import ask_text
-from app.scripts.users.issuing import issue
-from app.scripts.users.options import Mode
-from app.scripts.users.output import listed, revoked, show
+from app.scripts.users.options import OF_ANY_SERVICE, Mode
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command(epilog=ACCOUNT_EXIT_CODES)
+@app.command(cls=Discreet, epilog=ACCOUNT_EXIT_CODES)
 def main(
     service_name: options.ServiceName = None,
     expires_in_days: options.Days = None,
@@ -32,7 +29,11 @@ def main(
     rotate: options.Rotate = False,
     overlap_hours: options.Overlap = None,
     revoke: options.Revoke = None,
+    revoke_all: options.RevokeAll = False,
+    activate: options.Activate = False,
+    deactivate: options.Deactivate = False,
     list_: options.Listing = False,
+    check_expiry: options.CheckExpiry = None,
     format: options.FormatOption = None,
     output_file: options.OutputFile = None,
     replace: options.Replace = False,
@@ -40,34 +41,44 @@ def main(
     lock_timeout: options.LockTimeout = 10.0,
     wait: WaitOption = None,
 ) -> None:
-    """Give a service an account and a token, shown this once; or see to the tokens that it has."""
+    """Give a service an account and a token, shown this once; or see to what is there."""
     with exit_codes():
-        mode = options.mode_of(ensure=ensure, rotate=rotate, revoke=revoke is not None, list=list_)
+        mode = options.mode_of(
+            ensure=ensure, rotate=rotate, revoke=revoke is not None, revoke_all=revoke_all, activate=activate,
+            deactivate=deactivate, list=list_, check_expiry=check_expiry is not None,
+        )  # fmt: skip
         given = options.check_options(
             mode,
             {"format": format, "output_file": output_file, "replace": replace, "dry_run": dry_run},
             expires_in_days=expires_in_days, token_name=token_name, scopes=scope,
             overlap_hours=overlap_hours,
         )  # fmt: skip
-        name = ask_text(service_name, "Service name", "--service-name")
+        of_any = mode in OF_ANY_SERVICE and service_name is None
+        name = "" if of_any else ask_text(service_name, "Service name", "--service-name")
+        named = None if of_any else name
         wait_for_database(wait)
         require_schema()
         by: dict[str, Any] = {"actor": operator(), "lock_timeout": lock_timeout}
-        if mode is Mode.LIST:
-            with transaction(commit=False) as session:
-                show(listed(service.list_tokens(session, name), format))
-        elif mode is Mode.REVOKE and revoke:
-            with transaction(commit=not dry_run) as session:
-                token, now = service.revoke_token(session, name, revoke, **by)
-            say(revoked(token, now, dry_run=dry_run))
-        else:
-            make = partial(service.provision, ensure=ensure) if not rotate else service.rotate_token
-            asked = {option: value for option, value in given.items() if option != "overlap_hours"}
-            issue(
-                lambda session: make(session, name, **given, **by),
-                recover=lambda session, left: service.recover_token(session, name, left, **asked, **by),
-                ensure=ensure, format=format, output_file=output_file, replace=replace, dry_run=dry_run,
-            )  # fmt: skip
+        match mode:
+            case Mode.LIST:
+                tending.list_all(named, format)
+            case Mode.CHECK_EXPIRY:
+                tending.check_expiry(named, check_expiry or 0, format)
+            case Mode.REVOKE:
+                tending.revoke(named, revoke or "", dry_run=dry_run, by=by)
+            case Mode.REVOKE_ALL:
+                tending.revoke_all(name, dry_run=dry_run, by=by)
+            case Mode.ACTIVATE | Mode.DEACTIVATE:
+                tending.switch(name, active=activate, dry_run=dry_run, by=by)
+            case _:
+                make = partial(service.provision, ensure=ensure) if not rotate else service.rotate_token
+                asked = {option: value for option, value in given.items() if option != "overlap_hours"}
+                tending.give(
+                    name, lambda session: make(session, name, **given, **by),
+                    recover=lambda session, left: service.recover_token(session, name, left, **asked, **by),
+                    ensure=ensure, format=format, output_file=output_file, replace=replace,
+                    dry_run=dry_run,
+                )  # fmt: skip
 
 
 if __name__ == "__main__":

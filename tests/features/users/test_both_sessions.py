@@ -89,6 +89,26 @@ def test_a_token_is_issued_rotated_listed_and_revoked(call: Call) -> None:
     assert call("has_active_token", NAME, now=NOW + 2 * HOUR)
 
 
+def test_accounts_are_listed_checked_switched_and_their_tokens_ended(call: Call) -> None:
+    call("ensure_admin", EMAIL, PASSWORD, actor=ACTOR)
+    issued = [
+        call("provision", NAME, actor=ACTOR, token_name=name, expires_in_days=3, now=NOW)
+        for name in ("leaked", "by-id", "rest")
+    ]
+    assert [len(account.tokens) for account in call("list_accounts", now=NOW)] == [0, 3]
+    assert len(call("expiring_tokens", now=NOW)) == 3
+    assert call("deactivate_service", NAME, actor=ACTOR, now=NOW).tokens == 3
+    assert call("verify_token", issued[0].secret.get_secret_value(), SCOPE, now=NOW) is None
+    assert call("activate_service", NAME, actor=ACTOR, now=NOW).changed
+    assert call("revoke_leaked", issued[0].secret, actor=ACTOR).revoked[0].now
+    assert call("revoke_by_id", issued[1].token.id, actor=ACTOR).now
+    assert [token.name for token in call("revoke_all", NAME, actor=ACTOR)] == ["rest"]
+    assert call("expiring_tokens", now=NOW) == []
+    assert call("deactivate_person", EMAIL, actor=ACTOR, force=True).changed
+    assert call("authenticate", EMAIL, PASSWORD) is None
+    assert call("activate_person", EMAIL, actor=ACTOR).changed
+
+
 def test_the_caller_owns_the_transaction(call: Call, accounts: Database) -> None:
     call("provision", NAME, actor=ACTOR, now=NOW)
     before = accounts.content(volatile=True)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
+from app.core.config import Settings
 from app.core.security import LONGEST
 from app.features.users import policy
 from app.features.users.errors import InvalidName, PolicyError
@@ -18,6 +19,7 @@ from app.features.users.policy import (
     checked_service_name,
     checked_token_name,
 )
+from app.features.users.tokens import new_token
 
 FIFTEEN = "n7#Vq2!xLp9$Wd4"
 
@@ -161,6 +163,28 @@ def test_a_token_name_is_short_and_plain(name: str) -> None:
 
 def test_a_token_lives_a_day_to_a_year() -> None:
     assert (checked_expiry(1), checked_expiry(365)) == (timedelta(days=1), timedelta(days=365))
+
+
+def test_the_settings_say_how_long_a_token_lives_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    for most, usual in ((30, 30), (180, 180), (3650, 180)):
+        monkeypatch.setattr(
+            "app.features.users.policy.get_settings", lambda most=most: Settings(token_max_days=most)
+        )
+        assert checked_expiry() == timedelta(days=usual)
+        assert checked_expiry(most) == timedelta(days=most)
+        with pytest.raises(PolicyError, match=f"1 to {most} days.*; APP_TOKEN_MAX_DAYS sets the most"):
+            checked_expiry(most + 1)
+
+
+def test_a_token_is_no_name_and_not_repeated() -> None:
+    token = new_token().get_secret_value()
+    for check in (checked_token_name, checked_service_name, checked_email):
+        with pytest.raises(InvalidName) as caught:
+            check(token)
+        assert token[10:] not in str(caught.value)
+    with pytest.raises(PolicyError) as refused:
+        checked_scopes([token])
+    assert token[10:] not in str(refused.value)
 
 
 @pytest.mark.parametrize("days", [0, -1, 366])

@@ -11,7 +11,16 @@ from pydantic import SecretStr
 
 from app.features.users import ApiToken, User
 from app.features.users.service import Issued
-from app.features.users.tokens import BITS, display_prefix, is_well_formed, new_token, token_hash
+from app.features.users.tokens import (
+    BITS,
+    display_prefix,
+    found_in,
+    is_alike,
+    is_well_formed,
+    new_token,
+    redacted,
+    token_hash,
+)
 
 TOKEN = new_token().get_secret_value()
 LENGTH = len("srl_") + 43 + 6
@@ -84,3 +93,31 @@ def test_no_text_of_what_was_issued_shows_the_secret() -> None:
     for text in (repr(issued), str(issued), f"{issued}", repr(vars(issued)), repr(issued.secret)):
         assert TOKEN[10:] not in text
     assert "**********" in repr(issued)
+
+
+# -- in other text ---------------------------------------------------------------------------------
+
+
+@given(before=st.text(max_size=20), after=st.text(max_size=20))
+@example(before="", after="a")
+@example(before="srl_", after="srl_")
+@example(before="srl_abcdef", after="")
+def test_a_token_is_found_in_whatever_is_around_it_and_redacted(before: str, after: str) -> None:
+    text = before + TOKEN + after
+    assert [value.get_secret_value() for value in found_in(text)[0]] == [TOKEN]
+    assert is_alike(text)
+    assert TOKEN[4:] not in redacted(text)
+
+
+def test_what_looks_like_a_token_and_is_none_is_counted_apart() -> None:
+    other = new_token().get_secret_value()
+    values, damaged = found_in(f"{TOKEN} {TOKEN[:-2]} {other} {TOKEN} srl_nightly srl_{'a' * 49}")
+    assert [value.get_secret_value() for value in values] == [TOKEN, other]
+    assert damaged == 2
+    assert found_in("srl_nightly") == ([], 0)
+
+
+def test_a_name_that_begins_like_a_token_is_left_alone() -> None:
+    for text in ("srl_nightly", TOKEN[:10], "no token at all"):
+        assert not is_alike(text)
+        assert redacted(text) == text

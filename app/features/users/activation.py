@@ -1,0 +1,101 @@
+"""Accounts switched off and on again: a deactivated one has no login, and none of its tokens works."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.features.users.accounts import lock_accounts, require_person, require_service
+from app.features.users.audit import record
+from app.features.users.errors import AccountConflict
+from app.features.users.models import ApiToken, User, UserRole
+
+
+@dataclass(frozen=True)
+class Switched:
+    """An account that is active, or is not; whether this call did it; how many tokens that is about.
+
+    Those are its tokens that are neither revoked nor expired.
+    """
+
+    user: User
+    changed: bool
+    tokens: int
+
+
+def activate_service(
+    session: Session,
+    service_name: str,
+    *,
+    actor: str,
+    now: datetime | None = None,
+    lock_timeout: float | None = None,
+) -> Switched:
+    """Let a service's tokens work again, as far as they live; InvalidName, AccountNotFound, LockTimedOut."""
+    now = lock_accounts(session, lock_timeout, now)
+    return _switch(session, require_service(session, service_name), True, actor, now)
+
+
+def deactivate_service(
+    session: Session,
+    service_name: str,
+    *,
+    actor: str,
+    now: datetime | None = None,
+    lock_timeout: float | None = None,
+) -> Switched:
+    """Let no token of a service work from now on; InvalidName, AccountNotFound, LockTimedOut."""
+    now = lock_accounts(session, lock_timeout, now)
+    return _switch(session, require_service(session, service_name), False, actor, now)
+
+
+def activate_person(
+    session: Session, email: str, *, actor: str, lock_timeout: float | None = None
+) -> Switched:
+    """Let a person log in again; InvalidName, AccountNotFound, LockTimedOut."""
+    now = lock_accounts(session, lock_timeout)
+    return _switch(session, require_person(session, email), True, actor, now)
+
+
+def deactivate_person(
+    session: Session,
+    email: str,
+    *,
+    actor: str,
+    force: bool = False,
+    lock_timeout: float | None = None,
+) -> Switched:
+    """Let a person log in no more.
+
+    Raises AccountConflict for the last admin who can log in, unless `force`; InvalidName, AccountNotFound,
+    LockTimedOut.
+    """
+    now = lock_accounts(session, lock_timeout)
+    user = require_person(session, email)
+    if user.is_active and user.role is UserRole.ADMIN and not force and not _other_admins(session, user):
+        raise AccountConflict(
+            f"{user.email} is the last admin who can log in: make or activate another one first,"
+            " or --force it"
+        )
+    return _switch(session, user, False, actor, now)
+
+
+def _switch(session: Session, user: User, active: bool, actor: str, now: datetime) -> Switched:
+    changed = user.is_active is not active
+    if changed:
+        user.is_active = active
+        record(session, "account.activated" if active else "account.deactivated", actor, user)
+        session.flush()
+    living = select(func.count()).where(
+        ApiToken.user_id == user.id, ApiToken.revoked_at.is_(None), ApiToken.expires_at > now
+    )
+    return Switched(user, changed, session.scalars(living).one())
+
+
+def _other_admins(session: Session, user: User) -> bool:
+    """Whether another admin is active and has a password."""
+    others = select(User.id).where(
+        User.id != user.id, User.role == UserRole.ADMIN, User.is_active, User.password_hash.is_not(None)
+    )
+    return session.scalars(others.limit(1)).first() is not None
