@@ -90,7 +90,7 @@ def expiring_tokens(
     if service_name is not None:
         query = query.where(User.id == require_service(session, service_name).id)
     rows = session.execute(query, execution_options=as_stored(session))
-    owners = dict(rows.tuples().all())
+    owners = dict(rows.all())
     newest: dict[tuple[UUID, str], ApiToken] = {}
     for token in newest_first(owners):
         if token.revoked_at is None:

@@ -32,7 +32,7 @@ from app.features.users.provisioning import (
     provision,
     rotate_token,
 )
-from app.features.users.recovering import recover_token, secret_in
+from app.features.users.recovering import recover_token
 from app.features.users.revoking import (
     Leak,
     Revoked,
@@ -71,6 +71,5 @@ __all__ = [
     "revoke_leaked",
     "revoke_token",
     "rotate_token",
-    "secret_in",
     "verify_token",
 ]

@@ -32,9 +32,8 @@ class Discreet(TyperCommand):
         rest = super().parse_args(ctx, args)
         with exit_codes():
             if ctx.args and not ctx.resilient_parsing:
-                count = len(ctx.args)
                 raise ConfigurationError(
-                    f"there {'is a word' if count == 1 else f'are {count} words'} too many, which no option"
-                    " takes: quote values with spaces; passwords and tokens are no arguments at all"
+                    "unexpected extra argument, which no option takes and which is not shown: a value with"
+                    " spaces wants quotes, and passwords and tokens are no arguments at all"
                 )
         return rest

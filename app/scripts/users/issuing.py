@@ -13,7 +13,8 @@ from app.core.errors import CommitUnknown
 from app.core.exits import after_commit
 from app.core.secret_file import Leftover, SecretFile, SecretMisplaced, leftovers
 from app.core.streams import say
-from app.features.users.service import Issued, secret_in
+from app.features.users.recovering import secret_in
+from app.features.users.service import Issued
 from app.features.users.tokens import display_prefix
 from app.scripts.users.output import (
     SecretFormat,
