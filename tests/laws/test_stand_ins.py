@@ -285,6 +285,17 @@ def test_a_group_that_was_nobodys_before_a_jump_is_nobodys_again(make: Make, the
     assert owner(world) is None
 
 
+def test_a_jump_stands_for_no_state_that_was_come_to_since(make: Make) -> None:
+    world = owned(make, NOTHING, state(), NOTHING)
+    world.upgrade()
+    world.downgrade("seed_0001")
+    world.owner = None
+    world.upgrade("seed_0002")
+    world.upgrade()
+    world.downgrade("seed_0002")
+    assert owner(world) is None
+
+
 @given(history=histories(), asked=OWNERS, up=st.integers(1, 4), down=st.integers(0, 3))
 def test_every_way_to_a_state_gives_the_same_owners(
     make: Make, history: Any, asked: str | None, up: int, down: int
