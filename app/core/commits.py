@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from app.core.errors import CommitLost, CommitUnknown
+from app.core.errors import CommitLost, CommitUnknown, OutputError
 from app.core.exits import DONE, after_commit
 from app.core.signals import signals_held
 from app.core.streams import say
@@ -40,7 +40,7 @@ class Stake:
         """The commit is asked for: from now on it may be made, whatever is heard of it."""
 
     def won(self) -> None:
-        """It was made; no signal comes between."""
+        """It was made, which may be told twice; no signal comes between."""
 
     def lost(self) -> None:
         """It was not made, and never will be."""
@@ -80,12 +80,16 @@ def commit(session: Session, connection: Connection, added: Sequence[Any], stake
     """
     session.flush()
     witness = _witness(connection, added)
-    stake.begin()
     made = False
     try:
+        stake.begin()
         with _answered(connection):
             session.commit()
             made = True
+        with signals_held():
+            stake.won()
+    except OutputError:
+        raise
     except BaseException as error:
         if not made:
             _settle(error, connection, witness, stake)
@@ -94,8 +98,8 @@ def commit(session: Session, connection: Connection, added: Sequence[Any], stake
                 stake.won()
             raise KeyboardInterrupt(DONE) from error
         say("the connection was lost at the commit, which was made all the same")
-    with after_commit(), signals_held():
-        stake.won()
+        with after_commit(), signals_held():
+            stake.won()
 
 
 @contextmanager

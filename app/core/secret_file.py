@@ -53,15 +53,16 @@ class SecretFile(Stake):
         self._at_stake = self._written = False
 
     def __enter__(self) -> "SecretFile":
-        with signals_held(), ExitStack() as undone:
-            try:
-                self._folder = os.open(self.path.parent, _FOLDER)
-                undone.callback(os.close, self._folder)
-                self._require_room()
-                self._create()
-            except (OSError, ValueError) as error:
-                raise OutputError(f"cannot create {shown(self.path)}: {_reason(error)}") from None
-            undone.pop_all()
+        opened = False
+        try:
+            with signals_held():
+                self._open()
+                opened = True
+        except KeyboardInterrupt:
+            # It waited for the file, which nobody else would take away.
+            if opened:
+                self._close()
+            raise
         return self
 
     def write(self, text: str) -> None:
@@ -103,11 +104,25 @@ class SecretFile(Stake):
         traceback: TracebackType | None,
     ) -> None:
         with signals_held():
-            if not self._at_stake:
-                with suppress(OSError):
-                    os.unlink(self.temporary.name, dir_fd=self._folder)
-            os.close(self._descriptor)
-            os.close(self._folder)
+            self._close()
+
+    def _open(self) -> None:
+        with ExitStack() as undone:
+            try:
+                self._folder = os.open(self.path.parent, _FOLDER)
+                undone.callback(os.close, self._folder)
+                self._require_room()
+                self._create()
+            except (OSError, ValueError) as error:
+                raise OutputError(f"cannot create {shown(self.path)}: {_reason(error)}") from None
+            undone.pop_all()
+
+    def _close(self) -> None:
+        if not self._at_stake:
+            with suppress(OSError):
+                os.unlink(self.temporary.name, dir_fd=self._folder)
+        os.close(self._descriptor)
+        os.close(self._folder)
 
     def _flush_folder(self) -> None:
         # Not every file system can, and not everybody may read a folder that takes files.
