@@ -195,7 +195,7 @@ def test_two_revisions_after_the_same_one_are_refused_and_the_advice_mends_it(
         file.rename(project.root / file.name)
     project.document("machines").write_text(before)
     project.edit("machines", note("ours", index=1))
-    project.alembic("revision", "--autogenerate", "-m", "ours", "--rev-id", "seed_0005")
+    project.alembic("revision", "--autogenerate", "-m", "ours", "--rev-id", "seed_0006")
     for file in kept:
         (project.root / file.name).rename(file)
     for message in refused(project, *ALL):
@@ -204,7 +204,7 @@ def test_two_revisions_after_the_same_one_are_refused_and_the_advice_mends_it(
         assert "delete the one that is not published yet, with its change file" in message
 
     revision_file(project, "seed_0006_ours").unlink()
-    (project.root / "migrations/seeds/seed_0005.jsonl").unlink()
+    (project.root / "migrations/seeds/seed_0006.jsonl").unlink()
     project.edit("machines", note("theirs"))
     project.alembic("upgrade", "head")
     project.alembic("revision", "--autogenerate", "-m", "ours again")
@@ -235,12 +235,12 @@ def tamper(project: Project, revision: str = FILLED) -> None:
 
 def claim_parent(project: Project) -> None:
     """Let the newest change file name another parent, and pin it anew as if that were right."""
-    file = change_file(project)
+    file = change_file(project, HEAD)
     header, _, changes = file.read_text().partition("\n")
     entry = json.loads(header)
     entry["parent"]["revision"] = "seed_0001"
     text = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    pin(project, FILLED, f"{text}\n{changes}".encode())
+    pin(project, HEAD, f"{text}\n{changes}".encode())
 
 
 def pin(project: Project, revision: str, content: bytes) -> None:
@@ -260,7 +260,7 @@ BROKEN: dict[str, tuple[Callable[[Project], Any], str]] = {
     ),
     "another parent": (
         claim_parent,
-        f"{FILLED}.jsonl: was made from another parent than seed_0002 as it is now",
+        f"{HEAD}.jsonl: was made from another parent than seed_0003 as it is now",
     ),
 }
 
@@ -294,7 +294,7 @@ def test_a_broken_change_file_is_refused_by_downgrade(sqlite_project: Project, f
     if fault == "another parent":
         # The record in the database is that of the file as it was.
         sqlite_project.database.execute(
-            "UPDATE seed_state SET sha256 = :new", new=sha256(change_file(sqlite_project).read_bytes())
+            "UPDATE seed_state SET sha256 = :new", new=sha256(change_file(sqlite_project, HEAD).read_bytes())
         )
     for found in refused(
         sqlite_project,
