@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from sqlalchemy.orm import Session
 
-from app.features.users.service import authenticate, verify_token
+from app.features.users.service import authenticate, provision, verify_token
 from tests.features.users.support import EMAIL, PASSWORD
 from tests.scripts.users.running import ADMIN, PROVISION, TOKEN, Terminal, at_a_terminal
 from tests.support.project import Project
@@ -91,6 +91,18 @@ def test_a_question_is_no_part_of_the_result(start: Start) -> None:
         terminal.answer("Service name: ", "ingest-bot")
         assert re.fullmatch(f"{TOKEN}\n", result.read())
         assert terminal.end() == 0
+
+
+def test_a_leaked_token_is_asked_for_without_being_shown(start: Start, sqlite_project: Project) -> None:
+    with Session(sqlite_project.database.engine) as session:
+        issued = provision(session, "ingest-bot", actor="a@b")
+        session.commit()
+    assert issued.secret is not None
+    with start(PROVISION, "--revoke", "-") as terminal:
+        terminal.answer("Leaked token: ", issued.secret.get_secret_value())
+        terminal.expect("of ingest-bot is revoked")
+        assert terminal.end() == 0
+    assert issued.secret.get_secret_value()[10:] not in terminal.transcript
 
 
 def test_who_wants_no_questions_gets_none(start: Start) -> None:

@@ -72,7 +72,7 @@ def test_an_sqlite_file_without_the_schema_is_left_alone(
 def test_a_schema_that_is_behind_is_refused(project: Project) -> None:
     project.start_at("0001")
     for outcome in both(Commands(project.database)):
-        refused(6, outcome, "is at 0001, behind the schema 0002: run alembic upgrade head first")
+        refused(6, outcome, "is at 0001, behind the schema 0003: run alembic upgrade head first")
     assert rows(project.database) == [0, 0, 0]
 
 
