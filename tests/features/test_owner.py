@@ -19,6 +19,7 @@ from app.features.simulations import Simulation
 from app.features.users import User, UserKind
 from app.seeding import ConflictError, OptionError, Rail
 from tests.support.databases import Database
+from tests.support.project import HEAD
 
 
 class Catalog:
@@ -198,10 +199,10 @@ def test_steps_and_a_jump_end_alike_with_an_owner(catalog: Catalog) -> None:
     catalog.seed()
     jumped = catalog.content()
     catalog.roll_back()
-    for revision in ("seed_0001", "seed_0002", "seed_0003"):
+    for revision in ("seed_0001", "seed_0002", "seed_0003", HEAD):
         catalog.seed(to=revision)
     assert catalog.content() == jumped
-    for revision in ("seed_0002", "seed_0001", "seed_base"):
+    for revision in ("seed_0003", "seed_0002", "seed_0001", "seed_base"):
         catalog.roll_back(to=revision)
     assert is_unseeded(catalog)
 
@@ -237,7 +238,7 @@ def test_scripts_write_the_same_owner_and_take_it_back(catalog: Catalog) -> None
     assert catalog.script(command.upgrade, f"{catalog.schema}:head", "ingest-bot")
     by_script = catalog.content()
     assert catalog.owners() == {catalog.bot}
-    assert catalog.script(command.downgrade, "seed_0003:seed_base")
+    assert catalog.script(command.downgrade, f"{HEAD}:seed_base")
     assert is_unseeded(catalog)
     catalog.seed()
     assert catalog.content() == by_script
