@@ -6,11 +6,12 @@ WORKDIR /srv/seedrail
 
 # The environment first: a change of the application does not install it again.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
-RUN mkdir app && touch app/__init__.py \
+RUN mkdir seedrail && touch seedrail/__init__.py \
     && pip install --no-cache-dir --disable-pip-version-check -c constraints.txt -e . \
     && useradd --system --no-create-home seedrail
 
 COPY alembic.ini ./
+COPY seedrail ./seedrail
 COPY app ./app
 COPY migrations ./migrations
 

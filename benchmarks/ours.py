@@ -17,7 +17,7 @@ def import_everything(task: Task) -> None:
     for name in (
         "app.core.migration",
         "app.features.catalog",
-        "app.seeding.move",
+        "seedrail.merge.move",
         *_DRIVERS[task.kind],
         "mako.template",
         "logging.config",
@@ -28,10 +28,10 @@ def import_everything(task: Task) -> None:
 def document(task: Task) -> Work:
     """The documents to a change file: read, validate, flatten, compare with nothing, encode, write."""
     from app.features.catalog import seed_catalog
-    from app.seeding import SEED_BASE
-    from app.seeding.changefile import Header, encode, sha256, write
-    from app.seeding.changes import diff
-    from app.seeding.documents import read_rows
+    from seedrail import SEED_BASE
+    from seedrail.documents.documents import read_rows
+    from seedrail.history.changefile import Header, encode, sha256, write
+    from seedrail.history.changes import diff
 
     catalog = seed_catalog()
     path = scratch() / "seed_0001.jsonl"
@@ -66,7 +66,7 @@ def downgrade(task: Task) -> Work:
 
 def verify(task: Task) -> Work:
     """The digests of all change files, and the headers' parents."""
-    from app.seeding import Rail
+    from seedrail import Rail
 
     config = _config(task)
 

@@ -89,7 +89,7 @@ def _document(tree: Path) -> Path:
 
 def copy_project(tree: Path) -> None:
     """What migrates, without the real seeds: once a run, so that an edit meanwhile changes nothing."""
-    for name in ("app", "migrations", "benchmarks"):
+    for name in ("app", "seedrail", "migrations", "benchmarks"):
         unwanted = shutil.ignore_patterns("__pycache__", "results", *_REAL_SEEDS)
         shutil.copytree(ROOT / name, tree / name, ignore=unwanted)
     shutil.copy(ROOT / "alembic.ini", tree)

@@ -7,7 +7,7 @@ from logging.config import fileConfig
 from alembic import context
 from sqlalchemy import Engine
 
-from app import seeding
+import seedrail
 from app.core.config import get_settings
 from app.core.dropping import ask_before_dropping
 from app.core.engines import connected, new_engine
@@ -22,7 +22,7 @@ from app.core.migration import (
 )
 from app.core.types import METADATA
 from app.core.waiting import wait_for_database
-from app.seeding import SeedCatalog, StandIn
+from seedrail import SeedCatalog, StandIn
 
 config = context.config
 keep_imports(config)
@@ -49,15 +49,15 @@ def run(**options: object) -> None:
         transactional_ddl=True,
         render_as_batch=True,
         render_item=render_item,
-        **seeding.configure_options(),
+        **seedrail.configure_options(),
         **options,
     )
     migration = context.get_context()
     arguments = context.get_x_argument(as_dictionary=True)
     ask_before_dropping(migration, arguments)
-    seeding.attach(migration, seed_catalog, seed_options(config, arguments, seed_owner))
+    seedrail.attach(migration, seed_catalog, seed_options(config, arguments, seed_owner))
     with context.begin_transaction():
-        seeding.lock(migration, get_settings().lock_timeout)
+        seedrail.lock(migration, get_settings().lock_timeout)
         context.run_migrations()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.seeding.changefile import sha256
+from seedrail.history.changefile import sha256
 from tests.support.documents import parent
 from tests.support.project import Outcome, Project
 

@@ -48,7 +48,7 @@ def test_the_image_takes_over_files_that_exist_and_that_are_let_in() -> None:
 
 def test_the_image_holds_all_that_a_run_needs() -> None:
     # What `Project.copy_to` copies is what the tests' commands run with.
-    assert {"app", "migrations", "alembic.ini"} <= set(copied())
+    assert {"app", "seedrail", "migrations", "alembic.ini"} <= set(copied())
     needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert {needed["readme"], *needed["license-files"], "pyproject.toml", "constraints.txt"} <= set(copied())
     assert re.findall(r"^FROM python:(.+)-slim$", DOCKERFILE, re.M) == [needed["requires-python"][2:]]

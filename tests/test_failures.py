@@ -20,8 +20,8 @@ from app.core.database import get_engine
 from app.core.errors import AppError
 from app.core.exits import exit_code_of
 from app.core.migration import applied_revisions, rollback_seed, seed
-from app.seeding import ConflictError, Deadlock, LockTimeout, SeedError
-from app.seeding.dialects.postgresql import ADVISORY_LOCK
+from seedrail import ConflictError, Deadlock, LockTimeout, SeedError
+from seedrail.dialects.postgresql import ADVISORY_LOCK
 from tests.support.databases import Database
 from tests.support.project import Project
 

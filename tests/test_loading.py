@@ -4,10 +4,10 @@ import pytest
 import sqlalchemy as sa
 
 from app.features.catalog import seed_catalog
-from app.seeding import fresh
-from app.seeding.dialects import dialect_named
-from app.seeding.fresh import links_into_empty_tables
-from app.seeding.tables import in_foreign_key_order
+from seedrail.dialects import dialect_named
+from seedrail.merge import fresh
+from seedrail.merge.fresh import links_into_empty_tables
+from seedrail.schema.tables import in_foreign_key_order
 from tests.support.databases import Database
 from tests.support.project import Project
 from tests.test_policies import OWN, add_machine

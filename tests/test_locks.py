@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.core.locks import take_lock
 from app.features.catalog import METADATA
-from app.seeding.dialects.postgresql import ADVISORY_LOCK
+from seedrail.dialects.postgresql import ADVISORY_LOCK
 from tests.support.databases import Database, Servers
 from tests.support.project import HEAD, Outcome, Process, Project, end, kill
 

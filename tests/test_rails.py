@@ -9,7 +9,7 @@ import pytest
 from alembic.script.base import ScriptDirectory
 from alembic.util import CommandError
 
-from app.seeding import RailError, SeedError, StateError
+from seedrail import RailError, SeedError, StateError
 from tests.support.databases import Database
 from tests.support.workshop import Workshop
 
@@ -118,7 +118,7 @@ def test_a_schema_revision_above_a_seed_revision_is_refused_and_the_advice_mends
 def unchecked(monkeypatch: pytest.MonkeyPatch, workshop: Workshop, *command: str) -> None:
     """Run a command as an engine did that did not look where revisions stand."""
     with monkeypatch.context() as patch:
-        patch.setattr("app.seeding.rail.check_placement", lambda history, heads: None)
+        patch.setattr("seedrail.history.rail.check_placement", lambda history, heads: None)
         workshop.run(*command)
 
 
@@ -534,7 +534,7 @@ def fail_at_the_folder(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> t
     def read_only(path: Path, content: bytes) -> None:
         raise OSError(30, "Read-only file system", str(path))
 
-    monkeypatch.setattr("app.seeding.operations.write", read_only)
+    monkeypatch.setattr("seedrail.integration.operations.write", read_only)
     return SeedError
 
 

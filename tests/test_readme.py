@@ -178,9 +178,7 @@ def test_the_designs_line_of_a_change_file_is_one() -> None:
 @pytest.mark.long
 def test_the_engine_works_in_another_project_as_its_guide_says(database: Database, tmp_path: Path) -> None:
     root = tmp_path / "shop"
-    shutil.copytree(
-        ROOT / "app" / "seeding", root / "app" / "seeding", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(ROOT / "seedrail", root / "seedrail", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "migrations" / "script.py.mako", root)
     embedded = _embedded(database, root / "shop.db")
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.seeding.changefile import sha256
+from seedrail.history.changefile import sha256
 from tests.support.project import HEAD, Project
 
 MACHINES, SIMULATIONS = 22, 98

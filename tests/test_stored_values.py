@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.seeding import SeedError
+from seedrail import SeedError
 from tests.support.databases import Database
 from tests.support.items import Items
 

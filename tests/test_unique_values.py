@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from app.seeding import SeedError
+from seedrail import SeedError
 from tests.support.databases import Database
 from tests.support.items import Items
 

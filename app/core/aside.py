@@ -18,7 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 from sqlalchemy.pool import NullPool, Pool, PoolProxiedConnection, QueuePool
 from sqlalchemy.util import await_only, greenlet_spawn
 
-from app.seeding.failures import UNUSABLE, failure_of
+from seedrail.failures import UNUSABLE, failure_of
 
 PATIENCE = 0.25
 """Seconds after which the caller goes on; the write may still end by itself."""

@@ -19,7 +19,7 @@ from app.core.errors import CommitLost, CommitUnknown, OutputError
 from app.core.exits import DONE, after_commit
 from app.core.signals import signals_held
 from app.core.streams import say
-from app.seeding.failures import LOCKED, LOST, RIGHT, failure_of
+from seedrail.failures import LOCKED, LOST, RIGHT, failure_of
 
 ANSWERED_WITHIN = 60.0
 """Seconds for which an answer is waited for: a commit writes a few rows."""

@@ -11,7 +11,7 @@ from app.core.engines import connected, get_engine, new_engine
 from app.core.errors import LockTimedOut
 from app.core.exits import DONE
 from app.core.types import JSON_OBJECT, METADATA, UTCDateTime
-from app.seeding import LockTimeout
+from seedrail import LockTimeout
 
 
 class Base(DeclarativeBase):

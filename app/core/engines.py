@@ -17,7 +17,7 @@ from app.core.errors import ConfigurationError, DatabaseUnavailable
 from app.core.patience import PATIENCE, SLICE, patience_of, patiently, seconds_for, wait_in_slices
 from app.core.shown_urls import without_values
 from app.core.sqlite import make_private, require_folder
-from app.seeding.failures import (
+from seedrail.failures import (
     LOST,
     UNREACHED,
     UNUSABLE,
@@ -25,7 +25,7 @@ from app.seeding.failures import (
     failure_of,
     named_failures,
 )
-from app.seeding.quoting import said
+from seedrail.quoting import said
 
 
 def canonical_json(value: Any) -> str:

@@ -4,8 +4,8 @@ from sqlalchemy.engine import URL
 
 from app.core.rights import grant_for
 from app.core.shown_urls import shown_url, without_values
-from app.seeding.failures import DatabaseFailure, failure_of
-from app.seeding.quoting import defused
+from seedrail.failures import DatabaseFailure, failure_of
+from seedrail.quoting import defused
 
 
 class AppError(Exception):

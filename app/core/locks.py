@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.core.config import get_settings
 from app.core.errors import ConfigurationError, LockTimedOut
 from app.core.patience import PATIENCE
-from app.seeding.failures import LOCKED, failure_of
+from seedrail.failures import LOCKED, failure_of
 
 _NAMESPACE = "seedrail"
 _LEVELS = ("read committed", "read uncommitted")

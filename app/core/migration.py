@@ -24,9 +24,9 @@ from app.core.signals import signals_heeded
 from app.core.sqlite import file_of
 from app.core.streams import Notices, Output, finish, say, speak_utf8
 from app.core.types import UTCDateTime
-from app.seeding import SEED_BASE, Rail, RunOptions, StandIn, StateError
-from app.seeding.failures import NO_SCHEMA, DatabaseFailure, named_failures
-from app.seeding.quoting import shown
+from seedrail import SEED_BASE, Rail, RunOptions, StandIn, StateError
+from seedrail.failures import NO_SCHEMA, DatabaseFailure, named_failures
+from seedrail.quoting import shown
 
 
 def alembic_config(options: Mapping[str, str | None] | None = None, *, quiet: bool = False) -> Config:
@@ -57,7 +57,7 @@ def seed(*, quiet: bool = False, **options: str | None) -> tuple[str, ...]:
 
 def _say_drift(config: Config) -> None:
     # Not of the engine that migrates: nobody has to wait for a comparison.
-    from app.seeding import drift
+    from seedrail.merge import drift
 
     engine = new_engine()
     try:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sqlalchemy.engine import URL
 
-from app.seeding.failures import RIGHT, DatabaseFailure
+from seedrail.failures import RIGHT, DatabaseFailure
 
 _NAME = r'("(?:[^"]|"")+"|[\w$]+)'
 _TABLES = re.compile(rf"\b(?:INTO|UPDATE|FROM|JOIN|TABLE)\s+(?:ONLY\s+)?(?:{_NAME}\.)?{_NAME}", re.IGNORECASE)

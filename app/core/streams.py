@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 from app.core.errors import OutputError
-from app.seeding.quoting import defused
+from seedrail.quoting import defused
 
 
 def speak_utf8() -> None:

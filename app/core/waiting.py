@@ -10,7 +10,7 @@ from app.core.config import LONGEST_WAIT, get_settings
 from app.core.engines import connected, new_engine
 from app.core.errors import ConfigurationError, DatabaseUnavailable
 from app.core.streams import say
-from app.seeding.failures import UNREACHED, DatabaseFailure
+from seedrail.failures import UNREACHED, DatabaseFailure
 
 _LONGEST_PAUSE = 1.0
 _SHORTEST_TIMEOUT = 2

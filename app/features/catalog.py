@@ -7,7 +7,7 @@ from app.features.machines.seed import machines_seed_set
 from app.features.simulations import Artifact, ExternalLink, Simulation
 from app.features.simulations.seed import simulations_seed_set
 from app.features.users import ApiToken, AuditEvent, User
-from app.seeding import SeedCatalog
+from seedrail import SeedCatalog
 
 DOCUMENTS = ROOT / "app" / "scripts" / "db"
 

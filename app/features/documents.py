@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from app.seeding import name_problem
+from seedrail import name_problem
 
 _TIMESTAMP = re.compile(
     r"\d{4}-\d{2}-\d{2}T(\d{2}):\d{2}(?::\d{2}(?:[.,](\d+))?)?(?:Z|[+-](\d{2})(?::?(\d{2}))?)", re.ASCII

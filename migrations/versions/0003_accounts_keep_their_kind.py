@@ -13,7 +13,7 @@ from alembic import context, op
 from alembic.util import CommandError
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app.seeding.quoting import shown
+from seedrail.quoting import shown
 
 revision = "0003"
 down_revision = "0002"

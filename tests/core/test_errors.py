@@ -5,7 +5,7 @@ from sqlalchemy.engine import make_url
 
 from app.core.errors import AppError, ConfigurationError, DatabaseUnavailable
 from app.scripts.exits import say
-from app.seeding.quoting import harmless
+from seedrail.quoting import harmless
 
 HOSTILE = "x\x1b[2K\r\u202e\x9b"
 

@@ -7,8 +7,10 @@ from app.core.errors import AppError
 from app.core.exits import HUNG_UP, INTERRUPTED, TERMINATED, exit_code_of
 from app.features.users import errors as _accounts  # noqa: F401 - its classes are looked for below
 from app.scripts.exits import ACCOUNT_EXIT_CODES, EXIT_CODES, TOKENS_EXPIRE
-from app.seeding import SeedError, conflicts, faults  # noqa: F401 - likewise
-from app.seeding.failures import ENDED, KINDS, UNUSABLE
+from seedrail import SeedError
+from seedrail.documents import faults  # noqa: F401 - likewise
+from seedrail.failures import ENDED, KINDS, UNUSABLE
+from seedrail.merge import conflicts  # noqa: F401 - likewise
 
 TABLE = re.compile(r"^\| (\d+) \| .+ \|$", re.MULTILINE)
 

@@ -18,7 +18,7 @@ from app.core.engines import new_engine
 from app.core.errors import ConfigurationError, LockTimedOut
 from app.core.locks import take_lock
 from app.features.catalog import METADATA
-from app.seeding.dialects.postgresql import ADVISORY_LOCK
+from seedrail.dialects.postgresql import ADVISORY_LOCK
 from tests.support.databases import Database
 
 USERS, MACHINES = METADATA.tables["users"], METADATA.tables["machines"]

@@ -17,7 +17,7 @@ from app.core.config import Settings
 from app.core.database_async import new_async_engine
 from app.core.engines import connected, new_engine
 from app.core.patience import PATIENCE
-from app.seeding import LockTimeout
+from seedrail import LockTimeout
 from tests.support.databases import Database
 
 LATE = 2.0

@@ -19,7 +19,7 @@ from app.features.simulations.schemas import (
     ParentReference,
     SimulationDocument,
 )
-from app.seeding.documents import read_rows
+from seedrail.documents.documents import read_rows
 from tests.support.documents import Documents, artifact, machine, parent, simulation
 
 SCHEMAS: dict[str, type[Document]] = {

@@ -17,7 +17,7 @@ from app.core.config import get_settings
 from app.core.migration import alembic_config
 from app.features.simulations import Simulation
 from app.features.users import User, UserKind
-from app.seeding import ConflictError, OptionError, Rail
+from seedrail import ConflictError, OptionError, Rail
 from tests.support.databases import Database
 from tests.support.project import HEAD
 
@@ -117,7 +117,7 @@ def is_unseeded(catalog: Catalog) -> bool:
 def test_seeded_simulations_are_the_owners_and_a_rollback_takes_them_all(
     catalog: Catalog, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, "app.seeding"):
+    with caplog.at_level(logging.INFO, "seedrail"):
         catalog.seed(name)
     assert re.search(r"simulations: (\d+) inserted, \1 links filled", caplog.text)
     assert catalog.owners() == {catalog.jo if "@" in name else catalog.bot}
@@ -154,7 +154,7 @@ def test_a_second_run_writes_nothing_and_no_change_is_pending(
     seeded.seed()
     seeded.seed("jo@example.org")
     caplog.clear()
-    with caplog.at_level(logging.INFO, "app.seeding"):
+    with caplog.at_level(logging.INFO, "seedrail"):
         seeded.run(command.check)
     assert "edited" not in caplog.text
     assert seeded.database.content(ledger=True, volatile=True) == before

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from app.seeding import ConflictError
+from seedrail import ConflictError
 from tests.laws.strategies import Edit
 from tests.laws.users import OWN, apply_edits
 from tests.laws.world import GROUPS, ITEMS, NODES, Make, World, group_id, node_id

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.seeding import ConflictError, SeedError
+from seedrail import ConflictError, SeedError
 from tests.laws.strategies import Edit, arrivals, edits, histories, signups
 from tests.laws.users import apply_edits
 from tests.laws.world import GROUPS, ITEMS, NODES, Make, World

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from app.seeding import ConflictError
+from seedrail import ConflictError
 from tests.laws.test_laws import try_to
 from tests.laws.users import OWN
 from tests.laws.world import GROUPS, USERS, Make, World, group_id, user_id

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from app.seeding import ConflictError
+from seedrail import ConflictError
 from tests.laws.users import OWN
 from tests.laws.world import GROUPS, ITEMS, NODES, Make, World, group_id, item_id, node_id
 

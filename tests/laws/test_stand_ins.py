@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.seeding import OptionError
+from seedrail import OptionError
 from tests.laws.strategies import USER_NAMES, Edit, arrivals, edits, histories
 from tests.laws.test_laws import POLICIES, Rows, assert_edits_survive, try_to
 from tests.laws.test_optional_links import (

@@ -20,10 +20,10 @@ from alembic.config import Config
 from pydantic import BaseModel
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app.seeding import RunOptions, SeedCatalog, SeedSet, SeedTable, seed_id
-from app.seeding.changefile import Header, encode, sha256, write
-from app.seeding.changes import Change, diff
-from app.seeding.standins import StandIn
+from seedrail import RunOptions, SeedCatalog, SeedSet, SeedTable, seed_id
+from seedrail.history.changefile import Header, encode, sha256, write
+from seedrail.history.changes import Change, diff
+from seedrail.merge.standins import StandIn
 from tests.support.databases import Database
 
 METADATA = sa.MetaData()
@@ -69,15 +69,15 @@ ITEMS = sa.Table(
 
 ENV = """
 from alembic import context
-from app import seeding
+import seedrail
 
 def run(**options):
-    context.configure(target_metadata=None, transactional_ddl=True, **seeding.configure_options(), **options)
+    context.configure(target_metadata=None, transactional_ddl=True, **seedrail.configure_options(), **options)
     migration = context.get_context()
     attributes = context.config.attributes
-    seeding.attach(migration, lambda: attributes["catalog"], attributes["options"])
+    seedrail.attach(migration, lambda: attributes["catalog"], attributes["options"])
     with context.begin_transaction():
-        seeding.lock(migration, 10)
+        seedrail.lock(migration, 10)
         context.run_migrations()
 
 if context.is_offline_mode():

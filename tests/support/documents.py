@@ -7,10 +7,10 @@ from typing import Any
 from app.features import catalog as registered_models
 from app.features.machines.seed import machines_seed_set
 from app.features.simulations.seed import simulations_seed_set
-from app.seeding import DocumentError, SeedCatalog
-from app.seeding.documents import read_rows
-from app.seeding.faults import Fault
-from app.seeding.integrity import Rows
+from seedrail import DocumentError, SeedCatalog
+from seedrail.documents.documents import read_rows
+from seedrail.documents.faults import Fault
+from seedrail.documents.integrity import Rows
 
 assert registered_models.MODELS  # foreign keys name tables of models that something must import
 

@@ -14,24 +14,24 @@ from alembic import command
 from alembic.config import Config
 from pydantic import BaseModel, ConfigDict
 
-from app.seeding import RunOptions, SeedCatalog, SeedRow, SeedSet, SeedTable
+from seedrail import RunOptions, SeedCatalog, SeedRow, SeedSet, SeedTable
 from tests.support.databases import Database
 
 ENV = """
 from alembic import context
-from app import seeding
+import seedrail
 
 attributes = context.config.attributes
 
 def run(**options):
-    wired = seeding.configure_options()
+    wired = seedrail.configure_options()
     # The seeds alone: the table is not Alembic's.
     wired["autogenerate_plugins"] = wired["autogenerate_plugins"][-1:]
     context.configure(target_metadata=attributes["metadata"], transactional_ddl=True, **wired, **options)
     migration = context.get_context()
-    seeding.attach(migration, lambda: attributes["catalog"], attributes["options"])
+    seedrail.attach(migration, lambda: attributes["catalog"], attributes["options"])
     with context.begin_transaction():
-        seeding.lock(migration, 10)
+        seedrail.lock(migration, 10)
         context.run_migrations()
 
 if context.is_offline_mode():

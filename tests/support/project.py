@@ -24,7 +24,7 @@ HEAD = "seed_0004"
 def _compiled() -> "TemporaryDirectory[str]":
     """What migrates, with its byte code, which is valid in copies too: hundreds of processes import it."""
     kept = TemporaryDirectory(prefix="seedrail-")
-    for folder in ("app", "migrations"):
+    for folder in ("app", "seedrail", "migrations"):
         shutil.copytree(ROOT / folder, Path(kept.name) / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "alembic.ini", kept.name)
     compileall.compile_dir(kept.name, quiet=2)

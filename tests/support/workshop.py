@@ -16,22 +16,22 @@ from alembic import command
 from alembic.config import Config
 from pydantic import BaseModel
 
-from app.seeding import RunOptions, SeedCatalog, SeedRow, SeedSet, SeedTable
+from seedrail import RunOptions, SeedCatalog, SeedRow, SeedSet, SeedTable
 from tests.support.databases import Database
 from tests.support.project import ROOT
 
 ENV = """
 from alembic import context
-from app import seeding
+import seedrail
 
 def run(**options):
     attributes = context.config.attributes
     context.configure(target_metadata=attributes["metadata"], transactional_ddl=True, render_as_batch=True,
-                      **seeding.configure_options(), **options)
+                      **seedrail.configure_options(), **options)
     migration = context.get_context()
-    seeding.attach(migration, lambda: attributes["catalog"], attributes["options"])
+    seedrail.attach(migration, lambda: attributes["catalog"], attributes["options"])
     with context.begin_transaction():
-        seeding.lock(migration, 10)
+        seedrail.lock(migration, 10)
         context.run_migrations()
 
 if context.is_offline_mode():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.features.machines.models import Machine
 from app.features.machines.schemas import MachineDocument
-from app.seeding import SeedRow, SeedSet, SeedTable, seed_id
+from seedrail import SeedRow, SeedSet, SeedTable, seed_id
 
 
 @lru_cache(maxsize=1024)

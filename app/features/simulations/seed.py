@@ -7,7 +7,7 @@ from pathlib import Path
 from app.features.machines.seed import machine_seed_id
 from app.features.simulations.models import Artifact, ExternalLink, Simulation
 from app.features.simulations.schemas import SimulationDocument
-from app.seeding import SeedRow, SeedSet, SeedTable, canonical_timestamp, seed_id
+from seedrail import SeedRow, SeedSet, SeedTable, canonical_timestamp, seed_id
 
 _NOT_COLUMNS = {"machine", "parent", "artifacts", "links"}
 _PATHS = {"machine_id": ("machine", "name"), "parent_id": ("parent",)}

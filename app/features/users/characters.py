@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from app.seeding.quoting import harmless
+from seedrail.quoting import harmless
 
 _SPECIAL = {
     "\0": "a NUL character",

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from app.seeding import Policy
+from seedrail import Policy
 
 ConflictOption = Annotated[
     Policy | None,

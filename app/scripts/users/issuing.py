@@ -25,7 +25,7 @@ from app.scripts.users.output import (
     show,
     told,
 )
-from app.seeding.quoting import shown
+from seedrail.quoting import shown
 
 
 def issue(

@@ -1,0 +1,105 @@
+"""The seed engine: seed data as versioned Alembic revisions, so that rollback is a downgrade.
+
+It knows nothing of the application's features. An application declares its seed sets in a SeedCatalog, and
+its `env.py` passes `configure_options()` to Alembic and calls `attach()` and `lock()`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seedrail.documents.faults import DocumentError
+    from seedrail.documents.sets import SeedCatalog, SeedRow, SeedSet
+    from seedrail.documents.texts import name_problem
+    from seedrail.errors import (
+        ChangeFileError,
+        Deadlock,
+        HistoryError,
+        LockTimeout,
+        OptionError,
+        RailError,
+        SeedError,
+        SetupError,
+        StateError,
+    )
+    from seedrail.failures import DatabaseFailure, named_failures
+    from seedrail.history.history import SEED_BASE
+    from seedrail.history.rail import Rail
+    from seedrail.integration.plugin import attach, configure_options, lock
+    from seedrail.merge.conflicts import ConflictError
+    from seedrail.merge.standins import StandIn
+    from seedrail.options import Policy, RunOptions
+    from seedrail.schema.identity import seed_id
+    from seedrail.schema.tables import SeedTable
+    from seedrail.schema.types import canonical_timestamp
+
+__all__ = [
+    "SEED_BASE",
+    "ChangeFileError",
+    "ConflictError",
+    "DatabaseFailure",
+    "Deadlock",
+    "DocumentError",
+    "HistoryError",
+    "LockTimeout",
+    "OptionError",
+    "Policy",
+    "Rail",
+    "RailError",
+    "RunOptions",
+    "SeedCatalog",
+    "SeedError",
+    "SeedRow",
+    "SeedSet",
+    "SeedTable",
+    "SetupError",
+    "StandIn",
+    "StateError",
+    "attach",
+    "canonical_timestamp",
+    "configure_options",
+    "lock",
+    "name_problem",
+    "named_failures",
+    "seed_id",
+]
+
+_HOMES = {
+    "ChangeFileError": "errors",
+    "ConflictError": "merge.conflicts",
+    "DatabaseFailure": "failures",
+    "Deadlock": "errors",
+    "DocumentError": "documents.faults",
+    "HistoryError": "errors",
+    "LockTimeout": "errors",
+    "OptionError": "errors",
+    "Policy": "options",
+    "Rail": "history.rail",
+    "RailError": "errors",
+    "RunOptions": "options",
+    "SEED_BASE": "history.history",
+    "SeedCatalog": "documents.sets",
+    "SeedError": "errors",
+    "SeedRow": "documents.sets",
+    "SeedSet": "documents.sets",
+    "SeedTable": "schema.tables",
+    "SetupError": "errors",
+    "StandIn": "merge.standins",
+    "StateError": "errors",
+    "attach": "integration.plugin",
+    "canonical_timestamp": "schema.types",
+    "configure_options": "integration.plugin",
+    "lock": "integration.plugin",
+    "name_problem": "documents.texts",
+    "named_failures": "failures",
+    "seed_id": "schema.identity",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The modules are imported when somebody asks for what they hold: `alembic current` needs few of them."""
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    return getattr(import_module(f"{__name__}.{home}"), name)

@@ -1,0 +1,1 @@
+"""Files in, canonical rows out: sources, faults with their places, integrity."""

@@ -1,0 +1,227 @@
+"""The seed rail: the line of seed revisions from `seed_base` to its head, read from Alembic's history."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from alembic.script import Script, ScriptDirectory
+
+from seedrail.errors import ChangeFileError, RailError
+from seedrail.history.changefile import ChangeFile, Header
+from seedrail.history.changes import Change, Row, State, merged, net
+from seedrail.history.history import SEED_BASE, History, branched, downs, file_name, is_seed, on_rail
+from seedrail.history.lines import Lone, lone_or_net
+from seedrail.history.placement import check_placement
+from seedrail.quoting import harmless, shown
+from seedrail.schema.tables import FrozenTable
+
+_SUFFIXES = (".jsonl", ".jsonl.gz", ".partial")
+_NUMBERED = re.compile(r"seed_(\d{4,})")
+
+
+ORPHAN = "is a change file that no revision pins"
+RESTORE_OR_DELETE = "restore the revision file that does, or delete it"
+"""What is said of a change file without revision, and what to do."""
+
+
+@dataclass(frozen=True)
+class SeedRevision:
+    """A revision of the seed rail with its pinned change file."""
+
+    revision: str
+    parent: str
+    file: ChangeFile
+
+
+class Rail:
+    """The seed revisions of a history, in order; `revisions[0]` follows SEED_BASE."""
+
+    def __init__(self, scripts: ScriptDirectory) -> None:
+        self.history = History(scripts)
+        self.directory = Path(scripts.dir) / "seeds"
+
+    def check(self, heads: Sequence[str] = ()) -> None:
+        """Raise HistoryError or RailError where revisions are broken or stand in a wrong place.
+
+        `heads` are the database's revisions, for saying what a mend means to it.
+        """
+        check_placement(self.history, heads)
+        names = self._names()
+        for one in self.revisions:
+            if one.file.path.name not in names:
+                one.file.verify()
+
+    def orphans(self) -> list[str]:
+        """The change files that no revision pins: a command was killed, or a revision file is lost."""
+        return sorted(self._names() - {one.file.path.name for one in self.revisions})
+
+    def _names(self) -> set[str]:
+        """The names of all change files, the halves of them that a killed command leaves included."""
+        found = self.directory.iterdir() if self.directory.is_dir() else ()
+        return {path.name for path in found if path.name.endswith(_SUFFIXES)}
+
+    @cached_property
+    def exists(self) -> bool:
+        """Whether the history has a seed rail at all."""
+        return SEED_BASE in self.history.by_id
+
+    @cached_property
+    def revisions(self) -> tuple[SeedRevision, ...]:
+        """The rail in order; RailError when it branches or does not start at SEED_BASE."""
+        after: dict[str, list[Script]] = {}
+        seeds = [script for script in self.history.revisions if is_seed(script)]
+        names = {script.revision for script in seeds} | {SEED_BASE}
+        for script in seeds:
+            parents = [down for down in downs(script) if down in names]
+            if len(parents) != 1:
+                raise RailError(
+                    f"seed revision {script.revision} must follow exactly one other on the seed rail,"
+                    f" but it follows {', '.join(parents) or 'none'}"
+                )
+            after.setdefault(parents[0], []).append(script)
+        line: list[SeedRevision] = []
+        current = SEED_BASE
+        while current in after:
+            scripts = after.pop(current)
+            if len(scripts) > 1:
+                raise branched(current, sorted(map(file_name, scripts)))
+            file = self._file(scripts[0])
+            line.append(SeedRevision(scripts[0].revision, current, file))
+            current = scripts[0].revision
+        return tuple(line)
+
+    def _file(self, script: Script) -> ChangeFile:
+        name, digest = getattr(script.module, "seed_changes", None), script.module.seed_sha256
+        # A name in the folder of the change files, and no way to anywhere else.
+        named = isinstance(name, str) and name == Path(name).name and name and harmless(name)
+        if not isinstance(name, str) or not named or not isinstance(digest, str):
+            raise RailError(
+                f"seed revision {script.revision} does not pin a change file:"
+                f" {shown(script.path)} must set seed_changes and seed_sha256; restore it as it was committed"
+            )
+        return ChangeFile(self.directory / name, script.revision, digest)
+
+    @property
+    def head(self) -> str:
+        """The newest seed revision, or SEED_BASE."""
+        return self.revisions[-1].revision if self.revisions else SEED_BASE
+
+    def schema_heads(self) -> list[str]:
+        """The newest schema revisions: one, unless the schema branches or there is none yet."""
+        return self.history.heads_of(self.schema)
+
+    def uncovered(self) -> list[str]:
+        """The newest schema revisions that the rail's head does not follow, on any way: none of old."""
+        # What it only depends on counts as uncovered: such a revision would stay a head of its own.
+        below = self.history.at_or_below([self.head], dependencies=False) if self.exists else set()
+        return self.history.heads_of(self.schema - below)
+
+    @property
+    def schema(self) -> set[str]:
+        """The ids of all schema revisions."""
+        return {script.revision for script in self.history.revisions if not on_rail(script)}
+
+    def next_revision(self) -> str:
+        """The id that a new seed revision gets: one above the highest number so far."""
+        matches = [_NUMBERED.fullmatch(one.revision) for one in self.revisions]
+        highest = max((int(match.group(1)) for match in matches if match), default=0)
+        return f"seed_{highest + 1:04d}"
+
+    def position(self, revision: str) -> int:
+        """How many seed revisions lie below and at `revision`; 0 for SEED_BASE, RailError if unknown."""
+        if revision == SEED_BASE:
+            return 0
+        for index, one in enumerate(self.revisions, start=1):
+            if one.revision == revision:
+                return index
+        raise RailError(
+            f"no seed revision {revision!r} in this history: the database was seeded by another"
+            " version of the project; check out that version, or restore the missing revision"
+        )
+
+    def parent_of(self, revision: str) -> str:
+        """The seed revision below another one; RailError for SEED_BASE, which has none."""
+        position = self.position(revision)
+        if not position:
+            raise RailError(f"no seed revision lies below {revision}")
+        return self.revisions[position - 1].parent
+
+    def sha256_of(self, revision: str) -> str:
+        """The pinned digest of a seed revision, empty for SEED_BASE."""
+        position = self.position(revision)
+        return self.revisions[position - 1].file.sha256 if position else ""
+
+    def tables_at(self, revision: str) -> Mapping[str, FrozenTable]:
+        """The frozen tables of a seed revision; none at SEED_BASE."""
+        position = self.position(revision)
+        return self._header(self.revisions[position - 1]).tables if position else {}
+
+    def between(self, lower: str, upper: str) -> tuple[SeedRevision, ...]:
+        """The seed revisions above `lower` up to and including `upper`."""
+        return self.revisions[self.position(lower) : self.position(upper)]
+
+    def verify(self, revisions: Iterable[SeedRevision]) -> None:
+        """Raise ChangeFileError unless every file is as pinned and was made from its parent."""
+        for one in revisions:
+            one.file.verify()
+            self._header(one)
+
+    def net_changes(self, source: str, target: str) -> Iterator[Change]:
+        """The changes that lead from the seed state at `source` to that at `target`, sorted."""
+        if self.position(source) <= self.position(target):
+            revisions = self.between(source, target)
+            yield from self._composed(revisions)
+        else:
+            for change in self._composed(self.between(target, source)):
+                yield change.inverse()
+
+    def size(self, source: str, target: str) -> int:
+        """The bytes of the change files between two revisions."""
+        lower, upper = sorted((source, target), key=self.position)
+        return sum(one.file.size for one in self.between(lower, upper))
+
+    def net_rows(
+        self, source: str, target: str, seen: Callable[[int], None] | None = None
+    ) -> Iterator[Lone | Change]:
+        """The same for staging: rows that one line inserts or deletes stay as they stand in the file.
+
+        `seen` is told how many bytes of the files were read.
+        """
+        upward = self.position(source) <= self.position(target)
+        revisions = self.between(source, target) if upward else self.between(target, source)
+        names = [one.revision for one in revisions]
+        longest = max(range(len(revisions)), key=lambda number: revisions[number].file.size, default=0)
+        for group in merged([one.file.blocks(seen) for one in revisions], longest):
+            yield from lone_or_net(group, names, upward=upward)
+
+    def state_at(self, revision: str) -> State:
+        """Every seeded row at `revision`, by table and seed id: the fold of all change files."""
+        return self.fold(revision)[0]
+
+    def fold(self, revision: str) -> tuple[State, State]:
+        """The seeded rows at `revision`, and those that were released and stay known."""
+        seeded: dict[str, dict[str, Row]] = {name: {} for name in self.tables_at(revision)}
+        released: dict[str, dict[str, Row]] = {}
+        for change in self.net_changes(SEED_BASE, revision):
+            rows = released if change.released else seeded
+            rows.setdefault(change.table, {})[change.id] = change.new or {}
+        return seeded, released
+
+    def _composed(self, revisions: tuple[SeedRevision, ...]) -> Iterator[Change]:
+        if len(revisions) == 1:
+            return revisions[0].file.changes()
+        return net([one.file.changes() for one in revisions])
+
+    def _header(self, one: SeedRevision) -> Header:
+        header = one.file.header()
+        expected = self.sha256_of(one.parent)
+        if (header.parent, header.parent_sha256) != (one.parent, expected):
+            raise ChangeFileError(
+                one.file.path.name,
+                f"was made from another parent than {one.parent} as it is now",
+                f"delete revision {one.revision} with its change file and generate it again:"
+                ' alembic revision --autogenerate -m "…"',
+            )
+        return header

@@ -1,0 +1,1 @@
+"""Alembic: options, comparator, operations, runs."""

@@ -1,0 +1,340 @@
+"""One Alembic run: which single move it makes, at which of its steps, and from which recorded state.
+
+A run that passes several seed revisions makes one move to the last. On the way up the last seed step
+makes it, when the schema is as far up as it gets; on the way down the first one does, for the same reason,
+and stops on its way where rows were kept.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.util import CommandError
+
+from seedrail.dialects import dialect_named
+from seedrail.documents.sets import SeedCatalog
+from seedrail.errors import OptionError, SetupError, StateError
+from seedrail.failures import named_failures
+from seedrail.history.heads import refuse_merge, refuse_step_from_several, with_way_out
+from seedrail.history.history import SEED_BASE, is_seed
+from seedrail.history.placement import without_move
+from seedrail.history.rail import ORPHAN, RESTORE_OR_DELETE, Rail
+from seedrail.history.unreadable import without_function
+from seedrail.merge.ledger import TABLE_NAMES, metadata, seed_state, stops_above
+from seedrail.merge.session import online, refuse_row_security
+from seedrail.options import RunOptions
+from seedrail.quoting import shown
+from seedrail.schema.tables import in_foreign_key_order
+
+log = logging.getLogger(__name__)
+
+_MEMO = "seedrail.integration.run"
+LOCK_TIMEOUT = "seedrail.lock_timeout"
+"""Where `lock` leaves its seconds, for the waits of the move."""
+_TALLIES = ("inserted", "updated", "deleted", "adopted", "kept", "overwritten", "links filled")
+
+
+_LEFT_OUT = "left out"
+
+
+@dataclass(frozen=True)
+class _SetState:
+    """What `seed_state` says of a seed set."""
+
+    revision: str
+    left_out: bool = False
+
+
+@dataclass(frozen=True)
+class _Journey:
+    """The seed steps of a run: where it starts, where it ends, and the step that makes the move."""
+
+    source: str
+    target: str
+    mover: str
+
+
+class SeedRun:
+    """The engine's part of one run of Alembic's environment."""
+
+    def __init__(
+        self, context: MigrationContext, catalog: Callable[[], SeedCatalog], options: RunOptions
+    ) -> None:
+        if context.script is None:
+            raise SetupError("seeds need Alembic's script directory; run them through its commands")
+        self.context, self._catalog, self.options = context, catalog, options
+        if options.sets - {"all"}:
+            self._check_sets(options.sets - {"all"})
+        self.rail = Rail(context.script)
+        self.journey: _Journey | None = None
+        self._stepped: tuple[str, bool] | None = None
+
+    @property
+    def lock_timeout(self) -> float | None:
+        """The seconds that `lock` was given, if it was called."""
+        seconds: float | None = self.context.impl.memo.get(LOCK_TIMEOUT)
+        return seconds
+
+    @cached_property
+    def catalog(self) -> SeedCatalog:
+        """The application's seed sets."""
+        return self._catalog()
+
+    def _check_sets(self, asked: frozenset[str]) -> None:
+        names = sorted(one.name for one in self.catalog.sets)
+        unknown = sorted(asked - set(names))
+        if unknown:
+            raise OptionError(f"no such seed set: {unknown[0]!r}; there are all, {', '.join(names)}")
+
+    @classmethod
+    def of(cls, context: MigrationContext) -> "SeedRun":
+        """The run that `attach` put into a context; SetupError when env.py did not call it."""
+        run = context.impl.memo.get(_MEMO)
+        if not isinstance(run, cls):
+            raise SetupError("migrations/env.py must call app.seedrail.attach() after configure()")
+        return run
+
+    def attach(self) -> None:
+        """Take part in the context's run: see its steps before it takes them."""
+        self.context.impl.memo[_MEMO] = self
+        # A file that cannot be read is said here: for a script, Alembic looks for its start before the steps.
+        _ = self.rail.history.revisions
+        command = self.context.opts.get("fn")
+        if command is not None:
+            # Alembic has no hook before the first step; the list of steps is what tells the target.
+            self.context._migrations_fn = self._planned(command)
+
+    def step(self, revision: str, *, upgrade: bool) -> None:
+        """What a seed revision's upgrade() or downgrade() does: the run's move, or nothing."""
+        journey = self.journey
+        if journey is None:
+            raise SetupError(f"seed revision {revision} runs outside of an Alembic command")
+        self._stepped = revision, upgrade
+        if revision == journey.mover:
+            with named_failures(self.lock_timeout):
+                self._move(self._recorded(journey.source, journey.target), journey.target, upgrade=upgrade)
+        else:
+            log.info("%s is carried by the move from %s to %s", revision, journey.source, journey.target)
+
+    def _planned(self, command: Callable[..., Iterable[Any]]) -> Callable[..., Iterator[Any]]:
+        def planned(heads: Sequence[str], context: MigrationContext) -> Iterator[Any]:
+            # A broken rail is said before anything runs, whatever the command.
+            self.rail.check(heads)
+            if not context.as_sql:
+                self.rail.history.check_heads(heads)
+            refuse_merge(self.rail, command, context.config)
+            refuse_step_from_several(self.rail, heads, context)
+            for name in self.rail.orphans() if self.rail.exists else ():
+                log.warning("%s %s: %s", name, ORPHAN, RESTORE_OR_DELETE)
+            try:
+                steps = list(command(heads, context))
+            except CommandError as error:
+                raise with_way_out(self.rail, error) from error.__cause__
+            except AttributeError as error:
+                raise without_function(error) from None
+            self.journey = _journey(steps, self.rail)
+            for one in steps:
+                yield one
+                self._refuse_still(one)
+            if command.__name__ == "upgrade" and self.journey is None and not context.as_sql:
+                with named_failures(self.lock_timeout):
+                    self._catch_up()
+
+        return planned
+
+    def _refuse_still(self, step: Any) -> None:
+        """A seed revision that was run calls its operation with its own id, or its rows are not moved."""
+        if not isinstance(step, RevisionStep) or not is_seed(step.revision):
+            return
+        if self._stepped != (step.revision.revision, step.is_upgrade):
+            raise without_move(step.revision, "upgrade" if step.is_upgrade else "downgrade")
+
+    def _catch_up(self) -> None:
+        """Apply what Alembic believes to be applied: after a stamp or a crash, or sets left out so far."""
+        seeded = self._seed_revision(self.context.get_current_heads())
+        if seeded is None:
+            return
+        recorded = self._recorded(seeded, seeded)
+        strayed = {
+            name: state for name, state in recorded.items() if state.revision != seeded and not state.left_out
+        }
+        if strayed:
+            ledger = ", ".join(f"{shown(n)} at {shown(s.revision)}" for n, s in sorted(strayed.items()))
+            log.warning(
+                "alembic_version says %s, but the ledger says %s: the version was stamped, the ledger was"
+                " edited, or a run ended between two commits; moving the rows to %s",
+                seeded, ledger, seeded,
+            )  # fmt: skip
+        self._move(recorded, seeded, upgrade=None)
+
+    def _seed_revision(self, heads: Sequence[str]) -> str | None:
+        """The newest seed revision that the heads include, or None below seed_base."""
+        if not heads:
+            return None
+        applied = self.rail.history.applied(heads)
+        if SEED_BASE not in applied:
+            return None
+        seeds = [one.revision for one in self.rail.revisions if one.revision in applied]
+        return seeds[-1] if seeds else SEED_BASE
+
+    def _sets(self, *revisions: str) -> set[str]:
+        # Each change file is opened once, where a run starts and ends at the same revision.
+        tables = [self.rail.tables_at(revision) for revision in dict.fromkeys(revisions)]
+        return {table.set for at in tables for table in at.values()}
+
+    def _recorded(self, source: str, target: str) -> dict[str, "_SetState"]:
+        """The seed state of every seed set: as recorded, or as assumed for a script."""
+        names = self._sets(source, target)
+        connection = online(self.context)
+        if connection is None:
+            # A script goes to a database of this run's environment: down, only sets that it allows are there.
+            up = self.rail.position(source) < self.rail.position(target)
+            return {name: _SetState(source) for name in names if up or self._allows(name)}
+        refuse_row_security(self.context, [(None, name) for name in TABLE_NAMES])
+        recorded = {name: _SetState(SEED_BASE) for name in names}
+        for row in connection.execute(sa.select(seed_state)):
+            recorded[row.seed_set] = _SetState(row.revision, row.status == _LEFT_OUT)
+            self._refuse_other_content(row)
+        return recorded
+
+    def check_content(self) -> None:
+        """Raise StateError where the database holds what another history's revision of that id brought."""
+        connection = online(self.context)
+        if connection is not None and sa.inspect(connection).has_table(seed_state.name):
+            for row in connection.execute(sa.select(seed_state)):
+                self._refuse_other_content(row)
+
+    def _refuse_other_content(self, row: Any) -> None:
+        if row.sha256 != self.rail.sha256_of(row.revision):
+            raise StateError(
+                f"the database holds seed set {row.seed_set!r} of a revision {row.revision} with"
+                " another content than this history's\n"
+                "  the revision was made anew after it had been applied, or seed_state was edited by"
+                " hand: downgrade to seed_base with the version of the project that applied it, then"
+                " upgrade with this one"
+            )
+
+    def _allows(self, seed_set: str) -> bool:
+        return self.options.allows(seed_set, self.catalog.refused_in(seed_set))
+
+    def _move(self, recorded: dict[str, "_SetState"], target: str, *, upgrade: bool | None) -> None:
+        """Bring the sets to the target, those with the same source together.
+
+        A run up moves nothing down and the other way round; `upgrade` is None where either may be.
+        """
+        position = self.rail.position
+        moved: Counter[tuple[str, str]] = Counter()
+        sources: dict[str, set[str]] = {}
+        for name, state in recorded.items():
+            up = position(state.revision) < position(target)
+            if up and upgrade is not False and not self._allows(name):
+                self._leave_out(name, state)
+            elif state.revision != target and upgrade in (None, up):
+                sources.setdefault(state.revision, set()).add(name)
+        for source in self._ordered(sources, target) if sources else ():
+            # What only a move needs takes a while to import.
+            from seedrail.merge.move import Move
+
+            names = frozenset(sources[source])
+            models = self.catalog.models if self.context.as_sql else {}
+            for stop in (*self._stops(source, target), target):
+                move = Move(self.rail, source, stop, names, self.options, models)
+                moved += move.run(self.context)
+                source = stop
+        self._report(moved, target)
+
+    def _stops(self, source: str, target: str) -> list[str]:
+        """The revisions between, on a way down, below those that met rows which were kept, or filled links.
+
+        There such a row is as its seed state has it. A move past both that revision and one that changed or
+        brought the row would know nothing of it.
+        """
+        connection = online(self.context)
+        below, above = self.rail.position(target), self.rail.position(source)
+        if below >= above or connection is None:
+            return []
+        positions = {position - 1 for position in connection.scalars(stops_above(below))}
+        stops = [
+            self.rail.revisions[one - 1].revision for one in sorted(positions, reverse=True) if one < above
+        ]
+        if stops:
+            log.info("down to %s by way of %s: rows were kept, or links filled", target, ", ".join(stops))
+        return stops
+
+    def _ordered(self, sources: dict[str, set[str]], target: str) -> list[str]:
+        """The sources so that sets with parents move up before, and down after, those with children."""
+        frozen = in_foreign_key_order(
+            {**self.rail.tables_at(target), **self.rail.tables_at(self.rail.head)}.values()
+        )
+        rank = {table.set: index for index, table in reversed(list(enumerate(frozen)))}
+
+        def key(source: str) -> tuple[bool, int]:
+            down = self.rail.position(source) > self.rail.position(target)
+            first = min(rank.get(name, 0) for name in sources[source])
+            return down, -first if down else first
+
+        return sorted(sources, key=key)
+
+    def _leave_out(self, name: str, state: "_SetState") -> None:
+        log.warning(
+            "seed set %s is left out in %s; %s brings it in",
+            name, self.options.environment, self.options.spelled("seed_sets", "all"),
+        )  # fmt: skip
+        # A script cannot know how far a set got that was left out before.
+        if not state.left_out and (not self.context.as_sql or state.revision == SEED_BASE):
+            from seedrail.merge.program import record
+
+            sha256 = self.rail.sha256_of(state.revision)
+            for statement in record([name], state.revision, sha256, status=_LEFT_OUT):
+                self.context.execute(statement.sql)
+
+    def _report(self, moved: Counter[tuple[str, str]], target: str) -> None:
+        if self.context.as_sql:
+            return
+        tables = sorted({table for tally, table in moved if tally in _TALLIES})
+        for table in tables:
+            counts = ", ".join(f"{moved[t, table]} {t}" for t in _TALLIES if moved[t, table])
+            log.info("seeds at %s: %s: %s", target, shown(table), counts)
+        if not tables:
+            log.info("seeds at %s: no row had to change", target)
+        for (tally, table), count in sorted(moved.items()):
+            if tally == "unlinked" and count:
+                log.warning(
+                    "%d link%s of seed rows to %s left empty: the row%s not in the database",
+                    count, "s" * (count > 1), shown(table), "s are" if count > 1 else " is",
+                )  # fmt: skip
+
+
+def _journey(steps: Sequence[Any], rail: Rail) -> _Journey | None:
+    seeds = [s for s in steps if isinstance(s, RevisionStep) and is_seed(s.revision)]
+    if not seeds:
+        return None
+    first, last = seeds[0].revision.revision, seeds[-1].revision.revision
+    if seeds[0].is_upgrade:
+        return _Journey(rail.parent_of(first), last, last)
+    return _Journey(first, rail.parent_of(last), first)
+
+
+def create_ledger(context: MigrationContext, version: int) -> None:
+    """Create the ledger's tables, in the form of the version that a `seed_base` names."""
+    _check_version(version)
+    dialect_named(context.dialect.name)
+    for table in metadata.sorted_tables:
+        context.execute(sa.schema.CreateTable(table))
+
+
+def drop_ledger(context: MigrationContext, version: int) -> None:
+    """Drop the ledger's tables."""
+    _check_version(version)
+    for table in reversed(metadata.sorted_tables):
+        context.execute(sa.schema.DropTable(table))
+
+
+def _check_version(version: int) -> None:
+    if version != 1:
+        raise SetupError(f"this engine has no ledger of version {version}; it knows version 1")
