@@ -8,13 +8,13 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
+from app.features.users.recovering import secret_in
 from app.features.users.service import (
     Issued,
     provision,
     recover_token,
     revoke_token,
     rotate_token,
-    secret_in,
 )
 from app.features.users.tokens import new_token
 from tests.features.users.support import ACTOR, DAY, NOW, audited
