@@ -3,12 +3,9 @@
 import errno
 import fcntl
 import os
-import re
 import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -21,7 +18,6 @@ _NAME_KEPT = 100
 """Bytes of the file's name in that of its temporary one, which must not get too long for the folder."""
 
 _ATTEMPTS = 5
-_MOST_BYTES = 65_536
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 """What file systems say that have no hard links."""
@@ -150,12 +146,12 @@ class SecretFile(Stake):
 
     def _create(self) -> None:
         for _ in range(_ATTEMPTS):
-            name = f"{_stem(self.path)}{secrets.token_hex(8)}.tmp"
+            name = f"{stem(self.path)}{secrets.token_hex(8)}.tmp"
             self._descriptor = os.open(name, _NEW, 0o600, dir_fd=self._folder)
             # A umask may have taken the owner's own rights away.
             os.fchmod(self._descriptor, 0o600)
             # Held as long as this process lives: it tells a file in use from one that was left behind.
-            if _lock(self._descriptor) is not False and os.fstat(self._descriptor).st_nlink:
+            if lock(self._descriptor) is not False and os.fstat(self._descriptor).st_nlink:
                 self.temporary = self.path.with_name(name)
                 return
             os.close(self._descriptor)
@@ -179,65 +175,12 @@ class SecretFile(Stake):
         os.unlink(source, dir_fd=self._folder)
 
 
-@dataclass(frozen=True)
-class Leftover:
-    """What a run that was killed, or that lost its database, left beside a file for a secret."""
-
-    path: Path
-    content: str
-
-    def remove(self) -> None:
-        """Be done with it."""
-        with suppress(OSError):
-            self.path.unlink()
-
-
-@contextmanager
-def leftovers(path: Path) -> Iterator[list[Leftover]]:
-    """The files that runs for `path` left behind, which nobody else looks at meanwhile.
-
-    Those without a secret are removed, and so are those that have their name.
-    """
-    with ExitStack() as opened:
-        yield [found for name in _left(path) if (found := _taken(path.with_name(name), path, opened))]
-
-
-def _left(path: Path) -> list[str]:
-    pattern = re.compile(re.escape(_stem(path)) + r"[0-9a-f]{16}\.tmp")
-    try:
-        return sorted(filter(pattern.fullmatch, os.listdir(path.parent)))
-    except (OSError, ValueError):
-        return []
-
-
-def _taken(file: Path, path: Path, opened: ExitStack) -> Leftover | None:
-    try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    opened.callback(os.close, descriptor)
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or not _lock(descriptor):
-        return None
-    try:
-        content = os.read(descriptor, _MOST_BYTES).decode()
-        placed = os.path.samestat(status, os.lstat(path))
-    except FileNotFoundError:
-        placed = False
-    except (OSError, ValueError):
-        return None
-    found = Leftover(file, content)
-    if placed or not content:
-        found.remove()
-        return None
-    return found
-
-
-def _stem(path: Path) -> str:
+def stem(path: Path) -> str:
+    """What the names of temporary files for a secret's file begin with."""
     return f".{os.fsdecode(os.fsencode(path.name)[:_NAME_KEPT])}."
 
 
-def _lock(descriptor: int) -> bool | None:
+def lock(descriptor: int) -> bool | None:
     """Whether the file is this process's now; None where the file system has no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from app.core.database import transaction
 from app.core.errors import CommitUnknown
 from app.core.exits import after_commit
-from app.core.secret_file import Leftover, SecretFile, SecretMisplaced, leftovers
+from app.core.leftovers import Leftover, leftovers
+from app.core.secret_file import SecretFile, SecretMisplaced
 from app.core.streams import say
 from app.features.users.recovering import secret_in
 from app.features.users.service import Issued
