@@ -39,7 +39,9 @@ def take_lock(session: Session, table: Table, seconds: float | None = None) -> N
             # Changes nothing, and is a write for all that.
             key = next(iter(table.primary_key.columns))
             write = update(table).values({key.name: key}).where(false())
-            session.execute(write, execution_options={PATIENCE: seconds})
+            # For the rest of the transaction, too: its commit waits for those who read.
+            session.connection().execution_options(**{PATIENCE: seconds})
+            session.execute(write)
         else:
             number = _key_on_postgresql(session, table)
             # Stays for the rest of the transaction, whose writes may have to wait for others' rows.
