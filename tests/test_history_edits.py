@@ -135,8 +135,8 @@ def test_an_adopted_row_that_leaves_and_returns_is_its_owners_at_every_step_back
     own_machine(project)
     zephyr = {"name": "zephyr", "site": "Oslo", "architecture": "x86", "scheduler": "slurm", "notes": "seed"}
     states = {"seed_0004": project.database.content(ledger=True)}
-    for number in (4, 5, 6, 7):
-        comes = number % 2 == 0
+    for number in (5, 6, 7, 8):
+        comes = number % 2 == 1
         project.edit(
             "machines", lambda all_, comes=comes: all_.append(zephyr) if comes else all_.remove(zephyr)
         )

@@ -135,7 +135,7 @@ def test_a_revision_without_the_environment_is_refused_by_the_next_command(works
 
 
 def test_a_schema_revision_that_follows_seed_base_is_refused(workshop: Workshop) -> None:
-    workshop.diary("0003", "seed_base")
+    workshop.diary("0002", "seed_base")
     sentence = refused(workshop)
     assert "'0003' follows 'seed_base' of the seed rail" in sentence
     follow(workshop, sentence)
