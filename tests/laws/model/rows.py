@@ -1,0 +1,165 @@
+"""One row in a move: it enters, leaves or stays, and its cells with it."""
+
+from collections.abc import Iterator, Sequence
+
+from tests.laws.model.cells import Cells
+from tests.laws.model.claims import Stands
+from tests.laws.model.history import ABSENT, EXISTS, PRESENT, Id, Seeded
+
+
+class Rows(Cells):
+    """A move, as far as it looks at single rows."""
+
+    def find(self, row: Seeded) -> None:
+        """Find the live row: as the ledger names it, else by its seed id, else by its natural key."""
+        live = self.base.rows[row[0]]
+        claims = self.ledger.stack(row, EXISTS)
+        named = [one.live_id for one in reversed(claims) if one.live_id is not None]
+        comes = self.history.holds(self.target, row) and not self.history.holds(self.source, row)
+        by_key = self._by_key(row, self.target if comes else self.source) if comes or claims else ()
+        for id_ in (*named, row[1], *by_key):
+            if id_ in live:
+                self.live[row] = id_
+                return
+
+    def _by_key(self, row: Seeded, position: int) -> Iterator[Id]:
+        if self.history.holds(position, row):
+            key = {name: self.seeded(position, row, name) for name in self.table(row).key}
+            for id_, values in self.base.rows[row[0]].items():
+                if all(values[name] == value for name, value in key.items()):
+                    yield id_
+
+    def decide(self, row: Seeded) -> None:
+        """What becomes of a row."""
+        match self.history.holds(self.source, row), self.history.holds(self.target, row):
+            case False, True:
+                self._enters(row)
+            case True, False:
+                self._leaves(row)
+            case True, True:
+                self._stays(row)
+
+    # -- a row that the seed did not hold, and does --------------------------------------------------------
+
+    def _enters(self, row: Seeded) -> None:
+        above = self.above(row, EXISTS)
+        if above:
+            # A way down to where the seed still held the row: undo what the way up did when it let go of it.
+            if above[0].value == PRESENT and self.ledger.is_somebodys(self.target, row):
+                self._comes_back_under_the_seed(row)
+        elif not self.up and self.ledger.is_gone(self.target, row):
+            # It is gone at the target, and was when the way up came by.
+            return
+        elif row in self.live:
+            self._is_adopted(row)
+        else:
+            self._is_inserted(row)
+
+    def _is_inserted(self, row: Seeded) -> None:
+        self._insert(row)
+        if self.up and self.base.claims.get(row):
+            # An older life of this row has claims, which must not count in this one.
+            self.claim(row, EXISTS, self.first(row, [EXISTS]), ABSENT, Stands.SEED)
+
+    def _is_adopted(self, row: Seeded) -> None:
+        """Somebody has such a row: it stays theirs, and the seed works on it."""
+        first = self.first(row, [EXISTS])
+        self.claim(row, EXISTS, first, PRESENT, Stands.OWNER)
+        for name in self.table(row).columns:
+            if self.found(row, name) != self.wanted(row, name):
+                self.settle("exists", row, name, first)
+
+    def _comes_back_under_the_seed(self, row: Seeded) -> None:
+        """Cells that the seed had written and then given back are written again."""
+        first = self.first(row, [EXISTS])
+        for name in self.table(row).columns if row in self.live else ():
+            met = self.ledger.met(self.target, row, name)
+            if not met or met[-1].stands is Stands.OWNER:
+                continue
+            if self.found(row, name) == met[0].value:
+                self.write(row, name, self.wanted(row, name))
+            elif self.found(row, name) != self.wanted(row, name):
+                self.settle("exists", row, name, first)
+
+    # -- a row that the seed held, and does not ------------------------------------------------------------
+
+    def _leaves(self, row: Seeded) -> None:
+        first = self.first(row, [EXISTS]) if self.up else self.target
+        if self.ledger.is_gone(self.source, row):
+            # What is there under its name, if anything, is somebody's.
+            return
+        if row not in self.live:
+            self.claim(row, EXISTS, first, ABSENT, Stands.OWNER)
+        elif self.ledger.is_somebodys(self.source, row):
+            if self.up or self.ledger.is_somebodys(self.target, row):
+                self.claim(row, EXISTS, first, PRESENT, Stands.OWNER)
+            self._is_given_back(row)
+        else:
+            self._is_deleted(row, first)
+
+    def _is_deleted(self, row: Seeded, first: int) -> None:
+        """The seed's own row goes if no cell of it is, or was, somebody's."""
+        theirs = [name for name in self.table(row).all_columns if self._is_touched(row, name)]
+        for name in theirs:
+            self.conflict("edited row", row, name)
+        if theirs and self.policy != "overwrite":
+            self.claim(row, EXISTS, first, PRESENT, Stands.OWNER)
+            return
+        for name in theirs:
+            self.claim(row, name, first, self.found(row, name), Stands.SEED)
+        self.deletes[row] = None
+
+    def _is_touched(self, row: Seeded, column: str) -> bool:
+        extras = self.table(row).extras
+        if column in extras:
+            return bool(self.found(row, column) != extras[column])
+        if self.found(row, column) != self.expected(row, column):
+            return True
+        # Below the target the value was somebody's: the seed's own row would take it along.
+        met = self.ledger.met(self.source, row, column)
+        return not self.up and any(one.position > self.target for one in met)
+
+    def _is_given_back(self, row: Seeded) -> None:
+        """A row that was there first stays, and has back what the seed took."""
+        for name in self.table(row).columns:
+            met = self.ledger.met(self.source, row, name)
+            if not met or met[-1].stands is Stands.OWNER or self.found(row, name) == met[0].value:
+                continue
+            untouched = self.found(row, name) == self.expected(row, name)
+            if untouched or self.conflict("edited row", row, name):
+                self.write(row, name, met[0].value)
+
+    # -- a row that the seed holds before and after --------------------------------------------------------
+
+    def _stays(self, row: Seeded) -> None:
+        above = self.above(row, EXISTS)
+        if above:
+            if above[0].value == ABSENT and above[0].stands is Stands.SEED:
+                # The seed had brought it back for somebody who had deleted it.
+                self._leaves(row)
+            return
+        names = [name for name in self.table(row).all_columns if self._concerns(row, name)]
+        if not names:
+            return
+        if row in self.live and not self.ledger.is_gone(self.source, row):
+            for name in names:
+                self.merge(row, name)
+        elif row not in self.live:
+            self._is_missed(row, names)
+
+    def _concerns(self, row: Seeded, column: str) -> bool:
+        before, after = (self.history.cell(p, row, column) for p in (self.source, self.target))
+        return before != after or bool(self.above(row, column))
+
+    def _is_missed(self, row: Seeded, names: Sequence[str]) -> None:
+        """The seed has something for a row that is not there."""
+        known = self.ledger.is_gone(self.source, row)
+        wins = self.policy == "overwrite" if known else self.conflict("deleted", row)
+        if wins and self.up:
+            self.claim(row, EXISTS, self.first(row, names), ABSENT, Stands.SEED)
+            self._insert(row)
+        elif not known:
+            self.claim(row, EXISTS, self.first(row, names), ABSENT, Stands.OWNER)
+
+    def _insert(self, row: Seeded) -> None:
+        self.inserts[row] = {name: self.wanted(row, name) for name in self.table(row).all_columns}
