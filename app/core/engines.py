@@ -78,13 +78,15 @@ def _libpq_options(url: URL) -> dict[str, Any]:
 def tame_postgresql(engine: Engine) -> None:
     """Run each transaction in UTC, which the years 1 and 9999 need: in another zone they may be none.
 
-    For the transaction and not at connecting: behind a pooler the next one has another connection.
+    And with dates as ISO 8601 writes them: the driver reads no moment that is written in another way. For the
+    transaction and not at connecting: behind a pooler the next one has another connection.
     """
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
         if connection.get_isolation_level() != "AUTOCOMMIT":
-            connection.exec_driver_sql("SET LOCAL TIME ZONE 'UTC'")
+            # One message: each transaction pays for it.
+            connection.exec_driver_sql("SET LOCAL TIME ZONE 'UTC'; SET LOCAL datestyle = 'ISO'")
 
 
 CACHE_KIB = 24_000

@@ -1,5 +1,6 @@
 """Engines: what Alembic's differ in."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,18 @@ def test_the_level_is_read_committed_whatever_the_database_s_default(
         engine = new_engine(Settings(DATABASE_URL=postgresql.url), migrating=migrating)
         with connected(engine) as connection:
             assert connection.exec_driver_sql("SHOW transaction_isolation").scalar() == "read committed"
+        engine.dispose()
+
+
+@pytest.mark.parametrize("style", ["German", "SQL, DMY", "Postgres"])
+def test_moments_are_read_whatever_the_database_s_way_to_write_them(postgresql: Database, style: str) -> None:
+    name = postgresql.scalar("SELECT current_database()")
+    postgresql.execute(f"ALTER DATABASE {name} SET datestyle = '{style}'")
+    for migrating in (True, False):
+        engine = new_engine(Settings(DATABASE_URL=postgresql.url), migrating=migrating)
+        with connected(engine) as connection:
+            read = connection.exec_driver_sql("SELECT '2020-02-03 04:05:06+00'::timestamptz").scalar()
+        assert read == datetime(2020, 2, 3, 4, 5, 6, tzinfo=UTC)
         engine.dispose()
 
 
