@@ -8,10 +8,7 @@ from alembic import context
 from sqlalchemy import Engine
 
 import seedrail
-from app.core.config import get_settings
-from app.core.dropping import ask_before_dropping
-from app.core.engines import connected, new_engine
-from app.core.migration import (
+from app.core.alembic_env import (
     is_quiet,
     keep_imports,
     offline_options,
@@ -20,6 +17,9 @@ from app.core.migration import (
     seed_options,
     unseen_expressions,
 )
+from app.core.config import get_settings
+from app.core.dropping import ask_before_dropping
+from app.core.engines import connected, new_engine
 from app.core.types import METADATA
 from app.core.waiting import wait_for_database
 from seedrail import SeedCatalog, StandIn

@@ -1,16 +1,13 @@
-"""Commits whose answer is lost: whether they were made is looked up, and said where nobody can tell."""
+"""Commits that something depends on: also where their answer is lost, it is told what became of them."""
 
 import signal
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from enum import Enum
 from types import FrameType
 from typing import Any
 
-from sqlalchemy import Engine, event, inspect, text
+from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -19,18 +16,11 @@ from app.core.errors import CommitLost, CommitUnknown, OutputError
 from app.core.exits import DONE, after_commit
 from app.core.signals import signals_held
 from app.core.streams import say
-from seedrail.failures import LOCKED, LOST, RIGHT, failure_of
+from app.core.witnesses import Verdict, Witness, look_for, witness_of
+from seedrail.failures import LOCKED, LOST, failure_of
 
 ANSWERED_WITHIN = 60.0
 """Seconds for which an answer is waited for: a commit writes a few rows."""
-
-PATIENCE = 15.0
-"""Seconds for which an answer is looked for: a server that restarts needs some."""
-
-ORPHANED = 2.0
-"""Seconds after which a transaction that goes on without this process is ended."""
-
-_PAUSE = 0.2
 
 
 class Stake:
@@ -44,25 +34,6 @@ class Stake:
 
     def lost(self) -> None:
         """It was not made, and never will be."""
-
-
-class Verdict(Enum):
-    """What became of a commit."""
-
-    MADE = "made"
-    NOT_MADE = "not made"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Witness:
-    """What tells later whether a commit was made: its number in PostgreSQL, and the rows that it adds."""
-
-    number: str | None
-    rows: Sequence[tuple[type[Any], Any]]
-
-    def __bool__(self) -> bool:
-        return bool(self.number or self.rows)
 
 
 def watch(session: Session) -> list[Any]:
@@ -79,7 +50,7 @@ def commit(session: Session, connection: Connection, added: Sequence[Any], stake
     tell; an interrupt that came too late says that the work is done.
     """
     session.flush()
-    witness = _witness(connection, added)
+    witness = witness_of(connection, added)
     made = False
     try:
         stake.begin()
@@ -121,14 +92,6 @@ def _answered(connection: Connection) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _witness(connection: Connection, added: Sequence[Any]) -> Witness:
-    number = None
-    if connection.dialect.name == "postgresql":
-        # As text: the number is one of 64 bits that no driver has a type for.
-        number = connection.scalar(text("SELECT CAST(pg_current_xact_id_if_assigned() AS text)"))
-    return Witness(number, [(type(one), inspect(one).identity) for one in added])
-
-
 def _settle(error: BaseException, connection: Connection, witness: Witness, stake: Stake) -> None:
     """Return where the commit was made all the same; otherwise raise what became of it."""
     if not witness or _is_an_answer(error, connection):
@@ -140,7 +103,7 @@ def _settle(error: BaseException, connection: Connection, witness: Witness, stak
     failure = failure_of(error)
     reason = failure.reason if failure else (str(error) or "interrupted")
     try:
-        verdict = _look_for(connection.engine, witness)
+        verdict = look_for(connection.engine, witness)
     except KeyboardInterrupt as interrupt:
         raise CommitUnknown(reason) from interrupt
     if verdict is Verdict.UNKNOWN:
@@ -160,76 +123,3 @@ def _is_an_answer(error: BaseException, connection: Connection) -> bool:
     if connection.dialect.name == "sqlite":
         return failure.kind is LOCKED
     return failure.kind is not LOST and not getattr(error, "connection_invalidated", True)
-
-
-def _look_for(engine: Engine, witness: Witness) -> Verdict:
-    started = time.monotonic()
-    while True:
-        waited = time.monotonic() - started
-        try:
-            verdict = _look(engine, witness, orphaned=waited > ORPHANED)
-        except Exception as error:
-            if failure_of(error) is None:
-                raise
-            verdict = Verdict.UNKNOWN
-        if verdict is not Verdict.UNKNOWN or waited > PATIENCE:
-            return verdict
-        time.sleep(_PAUSE)
-
-
-def _look(engine: Engine, witness: Witness, *, orphaned: bool) -> Verdict:
-    if witness.number is None:
-        found = _is_there(engine, witness)
-        return {True: Verdict.MADE, False: Verdict.NOT_MADE, None: Verdict.UNKNOWN}[found]
-    status = _status(engine, witness.number)
-    if status == "in progress":
-        if orphaned:
-            _end_orphan(engine, witness.number)
-        return Verdict.UNKNOWN
-    # A server that took the place of the first may know another transaction of that number, or none.
-    found = _is_there(engine, witness)
-    if found or (status == "committed" and found is None):
-        return Verdict.MADE
-    return Verdict.NOT_MADE if status == "aborted" else Verdict.UNKNOWN
-
-
-def _status(engine: Engine, number: str) -> str | None:
-    try:
-        with engine.connect() as connection:
-            asked = text("SELECT pg_xact_status(CAST(:number AS xid8))")
-            status: str | None = connection.scalar(asked, {"number": number})
-            return status
-    except DBAPIError as error:
-        failure = failure_of(error)
-        if failure is None or failure.kind is LOST:
-            raise
-        # Of a number that this server has not come to, it says so by an error.
-        return None
-
-
-def _end_orphan(engine: Engine, number: str) -> None:
-    """End the server's side of a connection that was cut: it holds the lock, and would wait for hours."""
-    with suppress(DBAPIError), engine.connect() as connection:
-        connection.execute(
-            text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE backend_xid = CAST(CAST(:number AS xid8) AS xid)"
-            ),
-            {"number": number},
-        )
-
-
-def _is_there(engine: Engine, witness: Witness) -> bool | None:
-    """Whether a row that was added is there; None where none may be read."""
-    found = None
-    for kind, identity in witness.rows:
-        try:
-            with engine.connect() as connection, Session(connection) as session:
-                if session.get(kind, identity) is not None:
-                    return True
-                found = False
-        except DBAPIError as error:
-            failure = failure_of(error)
-            if failure is None or failure.kind is not RIGHT:
-                raise
-    return found

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Table, cast, false, func, select, text, updat
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from app.core.config import get_settings
+from app.core.config import LONGEST_WAIT, get_settings
 from app.core.errors import ConfigurationError, LockTimedOut
 from app.core.patience import PATIENCE
 from seedrail.failures import LOCKED, failure_of
@@ -14,7 +14,6 @@ from seedrail.failures import LOCKED, failure_of
 _NAMESPACE = "seedrail"
 _LEVELS = ("read committed", "read uncommitted")
 """Those in which each statement sees what was committed before it; to PostgreSQL they are one."""
-_LONGEST = 86_400
 
 _WHERE = text(
     "SELECT current_setting('transaction_isolation'), nspname FROM pg_class"
@@ -31,8 +30,8 @@ def take_lock(session: Session, table: Table, seconds: float | None = None) -> N
     gives it only to a transaction that has not read before another one wrote: take it first.
     """
     seconds = get_settings().lock_timeout if seconds is None else seconds
-    if not 0 < seconds <= _LONGEST:
-        raise ConfigurationError(f"a lock timeout lasts up to {_LONGEST} seconds, not {seconds:g}")
+    if not 0 < seconds <= LONGEST_WAIT:
+        raise ConfigurationError(f"a lock timeout lasts up to {LONGEST_WAIT} seconds, not {seconds:g}")
     milliseconds = max(1, round(seconds * 1000))
     try:
         if session.get_bind().dialect.name == "sqlite":

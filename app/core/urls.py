@@ -99,7 +99,9 @@ def _check_server(rest: str) -> None:
     user, _, address = parts["authority"].rpartition("@")
     if "@" in user + (parts["path"] or "") + (parts["query"] or "") or not _ADDRESS.fullmatch(address):
         raise _ambiguous()
-    options = _check_options(parts["query"] or "", _libpq_options(), "PostgreSQL's client library")
+    options = _check_options(
+        parts["query"] or "", libpq_options() | _OF_THE_DRIVER, "PostgreSQL's client library"
+    )
     secrets = [value for key, value in options if key in ("password", "sslpassword")]
     if any("+" in value for value in secrets):
         # It would be read as a blank.
@@ -144,11 +146,11 @@ def _check_options(query: str, known: set[str], reader: str) -> list[tuple[str, 
     return [(unquote(key), value) for key, _, value in pairs]
 
 
-def _libpq_options() -> set[str]:
-    """What the installed client library itself says that it knows."""
+def libpq_options() -> set[str]:
+    """The options that the installed client library itself says that it knows."""
     from psycopg.pq import Conninfo
 
-    return {option.keyword.decode() for option in Conninfo.get_defaults()} | _OF_THE_DRIVER
+    return {option.keyword.decode() for option in Conninfo.get_defaults()}
 
 
 def _password_in_place(url: URL) -> URL:

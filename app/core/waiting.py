@@ -10,6 +10,7 @@ from app.core.config import LONGEST_WAIT, get_settings
 from app.core.engines import connected, new_engine
 from app.core.errors import ConfigurationError, DatabaseUnavailable
 from app.core.streams import say
+from app.core.urls import libpq_options
 from seedrail.failures import UNREACHED, DatabaseFailure
 
 _LONGEST_PAUSE = 1.0
@@ -78,7 +79,7 @@ def _connect_until(engine: Engine, deadline: float) -> None:
 def _may_come(engine: Engine, error: DatabaseUnavailable) -> bool:
     """Whether time alone may mend it, as the client library itself sees it."""
     from psycopg import conninfo, errors
-    from psycopg.pq import Conninfo, PGconn, Ping
+    from psycopg.pq import PGconn, Ping
 
     if isinstance(getattr(error.__cause__, "orig", None), errors.ConnectionTimeout):
         # To ask again would take as long, and no Ctrl-C would end it.
@@ -86,7 +87,7 @@ def _may_come(engine: Engine, error: DatabaseUnavailable) -> bool:
     if any(words in error.reason for words in _FULL):
         return True
     _, named = engine.dialect.create_connect_args(engine.url)
-    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    known = libpq_options()
     asked = {key: value for key, value in named.items() if key in known}
     asked["connect_timeout"] = _SHORTEST_TIMEOUT
     answer = PGconn.ping(conninfo.make_conninfo(**asked).encode())

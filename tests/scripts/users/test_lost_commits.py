@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.core import commits
+from app.core import commits, witnesses
 from tests.features.users.support import EMAIL, PASSWORD
 from tests.scripts.users.running import PROVISION, TOKEN, Commands, refused
 from tests.support.project import Outcome, Project
@@ -24,10 +24,10 @@ UNKNOWN = "the answer to the commit is lost"
 
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commits, "PATIENCE", 0.5)
-    monkeypatch.setattr(commits, "ORPHANED", 0.1)
+    monkeypatch.setattr(witnesses, "PATIENCE", 0.5)
+    monkeypatch.setattr(witnesses, "ORPHANED", 0.1)
     monkeypatch.setattr(commits, "ANSWERED_WITHIN", 5.0)
-    monkeypatch.setattr(commits, "_PAUSE", 0.02)
+    monkeypatch.setattr(witnesses, "_PAUSE", 0.02)
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_a_second_interrupt_while_it_looks_leaves_the_secret_in_its_temporary_fi
         raise KeyboardInterrupt
 
     ends(monkeypatch, KeyboardInterrupt(), made=True)
-    monkeypatch.setattr(commits, "_look_for", look)
+    monkeypatch.setattr(commits, "look_for", look)
     outcome = sqlite_commands.bot("--output-file", str(file))
     refused(9, outcome, UNKNOWN)
     (kept,) = beside(file)
@@ -269,6 +269,6 @@ def test_a_constraint_that_speaks_at_the_commit_is_an_answer(
         "CREATE CONSTRAINT TRIGGER no AFTER INSERT ON api_tokens DEFERRABLE INITIALLY DEFERRED"
         " FOR EACH ROW EXECUTE FUNCTION no()"
     )
-    monkeypatch.setattr(commits, "_look_for", lambda *_: pytest.fail("it was looked up"))
+    monkeypatch.setattr(commits, "look_for", lambda *_: pytest.fail("it was looked up"))
     refused(1, on_postgresql.bot("--output-file", str(file)), "nothing was written")
     assert not list(file.parent.iterdir())

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from alembic.config import Config
 
-from app.core.migration import keep_imports
+from app.core.alembic_env import keep_imports
 
 
 @pytest.fixture(autouse=True)
