@@ -1,6 +1,6 @@
 """Accounts switched off and on again: a deactivated one has no login, and none of its tokens works."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -16,12 +16,12 @@ from app.features.users.models import ApiToken, User, UserRole
 class Switched:
     """An account that is active, or is not; whether this call did it; how many tokens that is about.
 
-    Those are its tokens that are neither revoked nor expired.
+    Those are a service's tokens that are neither revoked nor expired; a person has none.
     """
 
     user: User
     changed: bool
-    tokens: int
+    tokens: int = 0
 
 
 def activate_service(
@@ -34,7 +34,7 @@ def activate_service(
 ) -> Switched:
     """Let a service's tokens work again, as far as they live; InvalidName, AccountNotFound, LockTimedOut."""
     now = lock_accounts(session, lock_timeout, now)
-    return _switch(session, require_service(session, service_name), True, actor, now)
+    return _switch_service(session, require_service(session, service_name), True, actor, now)
 
 
 def deactivate_service(
@@ -47,15 +47,15 @@ def deactivate_service(
 ) -> Switched:
     """Let no token of a service work from now on; InvalidName, AccountNotFound, LockTimedOut."""
     now = lock_accounts(session, lock_timeout, now)
-    return _switch(session, require_service(session, service_name), False, actor, now)
+    return _switch_service(session, require_service(session, service_name), False, actor, now)
 
 
 def activate_person(
     session: Session, email: str, *, actor: str, lock_timeout: float | None = None
 ) -> Switched:
     """Let a person log in again; InvalidName, AccountNotFound, LockTimedOut."""
-    now = lock_accounts(session, lock_timeout)
-    return _switch(session, require_person(session, email), True, actor, now)
+    lock_accounts(session, lock_timeout)
+    return _switch(session, require_person(session, email), True, actor)
 
 
 def deactivate_person(
@@ -71,26 +71,32 @@ def deactivate_person(
     Raises AccountConflict for the last admin who can log in, unless `force`; InvalidName, AccountNotFound,
     LockTimedOut.
     """
-    now = lock_accounts(session, lock_timeout)
+    lock_accounts(session, lock_timeout)
     user = require_person(session, email)
     if user.is_active and user.role is UserRole.ADMIN and not force and not _other_admins(session, user):
         raise AccountConflict(
             f"{user.email} is the last admin who can log in: make or activate another one first,"
             " or --force it"
         )
-    return _switch(session, user, False, actor, now)
+    return _switch(session, user, False, actor)
 
 
-def _switch(session: Session, user: User, active: bool, actor: str, now: datetime) -> Switched:
+def _switch_service(session: Session, user: User, active: bool, actor: str, now: datetime) -> Switched:
+    switched = _switch(session, user, active, actor)
+    living = select(func.count()).where(
+        ApiToken.user_id == user.id, ApiToken.revoked_at.is_(None), ApiToken.expires_at > now
+    )
+    return replace(switched, tokens=session.scalars(living).one())
+
+
+def _switch(session: Session, user: User, active: bool, actor: str) -> Switched:
+    # Tokens are not looked at: whoever manages people alone may have no right to read them.
     changed = user.is_active is not active
     if changed:
         user.is_active = active
         record(session, "account.activated" if active else "account.deactivated", actor, user)
         session.flush()
-    living = select(func.count()).where(
-        ApiToken.user_id == user.id, ApiToken.revoked_at.is_(None), ApiToken.expires_at > now
-    )
-    return Switched(user, changed, session.scalars(living).one())
+    return Switched(user, changed)
 
 
 def _other_admins(session: Session, user: User) -> bool:

@@ -68,7 +68,10 @@ def test_create_admin_account_needs_no_more_than_is_documented(
     assert made.code == 0, made.err
     again = commands.admin("--email", EMAIL, "--reset-password", APP_ADMIN_PASSWORD=SECRET)
     assert again.code == 0, again.err
-    assert postgresql_project.database.scalar("SELECT count(*) FROM audit_events") == 2
+    for switch in (["--deactivate", "--force"], ["--activate"]):
+        switched = commands.admin("--email", EMAIL, *switch)
+        assert switched.code == 0, switched.err
+    assert postgresql_project.database.scalar("SELECT count(*) FROM audit_events") == 4
 
 
 def test_provision_service_account_and_checks_need_no_more_than_is_documented(
@@ -76,14 +79,15 @@ def test_provision_service_account_and_checks_need_no_more_than_is_documented(
 ) -> None:
     grant(postgresql_project, role, "provision_service_account")
     commands = Commands(clerk)
-    for arguments in ([], ["--ensure"], ["--rotate"], ["--list"]):
+    for arguments in ([], ["--ensure"], ["--rotate"], ["--list"], ["--check-expiry", "1"]):
         done = commands.bot(*arguments, "--format", "json")
         assert done.code == 0, done.err
     found = re.search(TOKEN, commands.bot("--rotate", "--format", "json").out)
     assert found
     [token] = postgresql_project.database.rows("SELECT id FROM api_tokens WHERE revoked_at IS NULL LIMIT 1")
-    revoked = commands.bot("--revoke", str(token.id))
-    assert revoked.code == 0, revoked.err
+    for arguments in (["--revoke", str(token.id)], ["--deactivate"], ["--activate"], ["--revoke-all"]):
+        done = commands.bot(*arguments)
+        assert done.code == 0, done.err
 
 
 def test_a_check_needs_no_more_than_is_documented(
