@@ -18,6 +18,7 @@ import pytest
 
 from tests.support.databases import Database
 from tests.support.project import HEAD, Project, kill
+from tests.support.waits import until
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 KILLS = 200 if LONG else 4
@@ -43,10 +44,7 @@ def settle(database: Database) -> None:
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
     )
-    deadline = time.monotonic() + 30
-    while database.scalar(others):
-        assert time.monotonic() < deadline, "the killed process's backend is still there"
-        time.sleep(0.01)
+    until(lambda: not database.scalar(others), otherwise="the killed process's backend is still there")
 
 
 def kill_after(project: Project, seconds: float, *arguments: str) -> None:

@@ -21,9 +21,9 @@ from app.core.errors import AppError
 from app.core.exits import exit_code_of
 from app.core.migration import applied_revisions, rollback_seed, seed
 from seedrail import ConflictError, Deadlock, LockTimeout, SeedError
-from seedrail.dialects.postgresql import ADVISORY_LOCK
 from tests.support.databases import Database
 from tests.support.project import Project
+from tests.support.waits import lock_held
 
 
 @contextmanager
@@ -203,15 +203,6 @@ def _be_bound() -> None:
 
 
 # -- limits ----------------------------------------------------------------------------------------
-
-
-@contextmanager
-def lock_held(database: Database) -> Iterator[None]:
-    """The lock of a run, held by somebody else."""
-    with database.engine.begin() as held:
-        held.execute(sa.text("SET LOCAL statement_timeout = 0"))
-        held.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
-        yield
 
 
 def test_a_wait_that_a_time_limit_ends_is_said(refused: Refused, postgresql: Database) -> None:

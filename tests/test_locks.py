@@ -3,12 +3,10 @@
 import contextlib
 import os
 import signal
-import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,35 +14,11 @@ from sqlalchemy.orm import Session
 
 from app.core.locks import take_lock
 from app.features.catalog import METADATA
-from seedrail.dialects.postgresql import ADVISORY_LOCK
 from tests.support.databases import Database, Servers
 from tests.support.project import HEAD, Outcome, Process, Project, end, kill
+from tests.support.waits import lock_held, until, waiting
 
 INSERTED = "seeds at seed_0004: machines: 22 inserted"
-
-
-def until(true: Callable[[], Any], seconds: float = 30) -> None:
-    """Wait for something."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
-@contextmanager
-def lock_held(database: Database) -> Iterator[None]:
-    """The lock that a run takes, held by somebody else."""
-    if database.path is not None:
-        connection = sqlite3.connect(database.path, isolation_level=None)
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        finally:
-            connection.close()
-        return
-    with database.engine.begin() as held:
-        held.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
-        yield
 
 
 @contextmanager
@@ -53,12 +27,6 @@ def open_transaction(database: Database, sql: str) -> Iterator[sa.Connection]:
     with database.engine.connect() as connection:
         connection.execute(sa.text(sql))
         yield connection
-
-
-def waiting(database: Database) -> int:
-    """How many sessions of a PostgreSQL database wait for a lock."""
-    sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-    return int(database.scalar(f"{sessions} AND wait_event_type = 'Lock'"))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import pytest
 
 from app.core.errors import OutputError
 from app.core.secret_file import SecretFile, SecretMisplaced
+from tests.support.umask import umask
 
 SECRET = "umbrella Kestrel 41 rowing"
 
@@ -23,15 +24,6 @@ def file(tmp_path: Path) -> Path:
     folder = tmp_path / "folder"
     folder.mkdir()
     return folder / "secret"
-
-
-@contextmanager
-def umask(mask: int) -> Iterator[None]:
-    before = os.umask(mask)
-    try:
-        yield
-    finally:
-        os.umask(before)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from app.features.users.service import (
 )
 from tests.features.users.support import ACTOR, DAY, HOUR, NOW, TICK
 from tests.support.databases import Database
+from tests.support.waits import until, waiting
 
 NAME = "ingest-bot"
 
@@ -60,7 +61,7 @@ def in_the_chain(session: Session) -> list[ApiToken]:
     return chain
 
 
-def waiting(database: Database, work: Callable[[Session], object]) -> threading.Thread:
+def let_wait(database: Database, work: Callable[[Session], object]) -> threading.Thread:
     """A transaction of its own that has come to the lock which somebody holds."""
 
     def run() -> None:
@@ -68,11 +69,11 @@ def waiting(database: Database, work: Callable[[Session], object]) -> threading.
             work(session)
             session.commit()
 
+    before = waiting(database) if database.kind == "postgresql" else 0
     thread = threading.Thread(target=run)
     thread.start()
     if database.kind == "postgresql":
-        while not database.scalar("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-            time.sleep(0.005)
+        until(lambda: waiting(database) > before)
     else:
         time.sleep(0.1)
     return thread
@@ -83,10 +84,10 @@ def test_of_rotations_that_waited_for_each_other_the_newest_tokens_live(
 ) -> None:
     issue(each_session)
     take_lock(each_session, METADATA.tables["users"], 5)
-    waiters = [waiting(accounts, lambda session: rotate_token(session, NAME, actor=ACTOR)) for _ in range(3)]
+    waiters = [let_wait(accounts, lambda session: rotate_token(session, NAME, actor=ACTOR)) for _ in range(3)]
     rotate(each_session)
-    for waiter in waiters:
-        waiter.join()
+    for other in waiters:
+        other.join()
     chain = in_the_chain(each_session)
     created = [token.created_at for token in chain]
     assert created == sorted(set(created))
@@ -107,7 +108,7 @@ def test_so_it_is_whatever_level_the_database_has_for_a_default(
     with Session(postgresql_accounts.engine) as session:
         issue(session)
         take_lock(session, METADATA.tables["users"], 5)
-        waiter = waiting(postgresql_accounts, lambda other: rotate_token(other, NAME, actor=ACTOR))
+        waiter = let_wait(postgresql_accounts, lambda other: rotate_token(other, NAME, actor=ACTOR))
 
         async def rotated() -> None:
             engine = new_async_engine(Settings(DATABASE_URL=postgresql_accounts.url))
@@ -134,7 +135,7 @@ def test_a_life_begins_when_the_lock_is_had(accounts: Database, each_session: Se
     made = issue(each_session, token_name="default" if change == "rotate_token" else "other")
     take_lock(each_session, METADATA.tables["users"], 5)
     work = {"provision": provision, "rotate_token": rotate_token}[change]
-    waiter = waiting(accounts, lambda session: work(session, NAME, actor=ACTOR, expires_in_days=1))
+    waiter = let_wait(accounts, lambda session: work(session, NAME, actor=ACTOR, expires_in_days=1))
     released = utcnow()
     each_session.commit()
     waiter.join()
@@ -151,7 +152,7 @@ def test_a_revocation_is_of_the_moment_that_the_lock_is_had(
 ) -> None:
     made = issue(each_session)
     take_lock(each_session, METADATA.tables["users"], 5)
-    waiter = waiting(accounts, lambda session: revoke_token(session, NAME, made.token.id, actor=ACTOR))
+    waiter = let_wait(accounts, lambda session: revoke_token(session, NAME, made.token.id, actor=ACTOR))
     released = utcnow()
     each_session.commit()
     waiter.join()

@@ -20,6 +20,7 @@ from tests.features.users.support import EMAIL, PASSWORD, add_person
 from tests.scripts.users.running import PROVISION, Commands, refused
 from tests.support.databases import Database
 from tests.support.project import Outcome, Project, end
+from tests.support.waits import until, waiting
 
 GOOD = PASSWORD.get_secret_value()
 
@@ -180,14 +181,10 @@ def test_a_signal_while_it_waits_for_the_lock_leaves_nothing(
     database, folder = postgresql_project.database, tmp_path / "tokens"
     folder.mkdir()
     file = folder / "token"
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'"
     with Session(database.engine) as session:
         take_lock(session, METADATA.tables["users"], 5)
         run = postgresql_project.start(PROVISION, "--service-name", "bot", "--output-file", str(file))
-        deadline = time.monotonic() + 30
-        while not database.scalar(waiting):
-            assert time.monotonic() < deadline, "it never waited"
-            time.sleep(0.05)
+        until(lambda: waiting(database), otherwise="it never waited")
         os.kill(run.pid, number)
         outcome = end(run)
     assert (outcome.code, outcome.err) == (128 + number, said + "\n")
@@ -222,10 +219,8 @@ def test_a_wait_in_vain_ends_with_the_reason(sqlite_commands: Commands) -> None:
     ]
     for outcome in outcomes:
         assert outcome.code == 6
-        waiting, error = outcome.err.splitlines()[:2]
-        assert waiting.startswith(
-            "waiting up to 0.2 s for the database postgresql+psycopg://a@127.0.0.1:1/d: "
-        )
+        first, error = outcome.err.splitlines()[:2]
+        assert first.startswith("waiting up to 0.2 s for the database postgresql+psycopg://a@127.0.0.1:1/d: ")
         assert error.startswith("ERROR: ")
         assert error.endswith("; waited 0.2 s for it")
         assert outcome.out == ""

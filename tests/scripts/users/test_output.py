@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from tests.core.test_secret_file import umask
 from tests.scripts.users.running import ADMIN, PROVISION, TOKEN, Commands, refused, through_shell
 from tests.support.project import Outcome, Project
+from tests.support.umask import umask
 
 BOT = (PROVISION, "--service-name", "ingest-bot")
 GOOD = "umbrella Kestrel 41 rowing"

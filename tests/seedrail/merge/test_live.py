@@ -12,7 +12,7 @@ from seedrail import ConflictError, LockTimeout, SeedError, SetupError
 from seedrail.dialects import dialect_named
 from tests.laws.test_found import groups, sizes
 from tests.laws.world import Make, World, group_id
-from tests.test_locks import until, waiting
+from tests.support.waits import until, waiting
 
 A = group_id("a")
 HISTORY = ([groups(a=1, b=1)], 99, [])
