@@ -65,8 +65,13 @@ class Database:
         self.close()
         if not self.templates.restore(self, state):
             build()
-            self.close()
-            self.templates.save(self, state)
+            self.keep(state)
+
+    def keep(self, state: str) -> None:
+        """Keep it as it is, for others that want to be in this state."""
+        assert self.templates is not None
+        self.close()
+        self.templates.save(self, state)
 
     def empty(self) -> None:
         """Drop everything, for the next generated example."""
@@ -196,25 +201,32 @@ class Servers:
             shutil.rmtree(self._directory, ignore_errors=True)
 
     @contextmanager
-    def database(self, kind: str, directory: Path) -> Iterator[Database]:
-        """A fresh database, gone afterwards."""
+    def database(self, kind: str, directory: Path, state: str | None = None) -> Iterator[Database]:
+        """A fresh database, gone afterwards: empty, or in a state that was kept, where it is by then."""
         if kind == "sqlite":
             path = directory / "test.db"
             command = [*sqlite_client(), "-bail", str(path)]
             database = Database(kind, f"sqlite:///{path}", command, path, self._templates)
+            if state is not None:
+                self._templates.restore(database, state)
             try:
                 yield database
             finally:
                 database.close()
             return
         name = f"seedrail_{uuid.uuid4().hex[:12]}"
-        self.administer(f"CREATE DATABASE {name}")
+        kept = self._templates.saved.get((kind, state)) if state is not None else None
+        self.administer(f"CREATE DATABASE {name}" + (f" TEMPLATE {kept}" if kept else ""))
         database = self._postgresql(name)
         try:
             yield database
         finally:
             database.close()
             self.administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def keeps(self, kind: str, state: str) -> bool:
+        """Whether a database was in that state already, in this process."""
+        return (kind, state) in self._templates.saved
 
     def administer(self, *statements: str) -> None:
         """Statements about databases, outside of any transaction."""

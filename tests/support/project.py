@@ -4,17 +4,18 @@ import compileall
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.support.databases import Database
+from tests.support.databases import Database, Servers
 from tests.support.processes import Process, kill, start
 
-__all__ = ["HEAD", "ROOT", "Outcome", "Process", "Project", "end", "kill"]
+__all__ = ["HEAD", "ROOT", "Outcome", "Process", "Project", "end", "kill", "migrated"]
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = "seed_0004"
@@ -29,6 +30,14 @@ def _compiled() -> "TemporaryDirectory[str]":
     shutil.copy(ROOT / "alembic.ini", kept.name)
     compileall.compile_dir(kept.name, quiet=2)
     return kept
+
+
+def _copy(source: str, target: str) -> None:
+    """A copy that may be edited, but for byte code, which Python replaces and never edits."""
+    if source.endswith(".pyc"):
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
 
 
 @dataclass
@@ -62,8 +71,14 @@ class Project:
 
     @classmethod
     def copy_to(cls, root: Path, database: Database) -> "Project":
-        """Copy what migrates: the application, the history, alembic.ini."""
-        shutil.copytree(_compiled().name, root, dirs_exist_ok=True)
+        """Copy what migrates: the application, the history, alembic.ini; nobody edits the engine.
+
+        Hundreds of tests do it, and files take their time.
+        """
+        source = Path(_compiled().name)
+        copied = shutil.ignore_patterns("seedrail")
+        shutil.copytree(source, root, dirs_exist_ok=True, ignore=copied, copy_function=_copy)
+        (root / "seedrail").symlink_to(source / "seedrail")
         return cls(root, database)
 
     def run(self, *arguments: str, **environment: str) -> Outcome:
@@ -124,3 +139,13 @@ class Project:
     def heads(self) -> set[str]:
         """The revisions that the database is at."""
         return {row[0] for row in self.database.rows("SELECT version_num FROM alembic_version")}
+
+
+@contextmanager
+def migrated(servers: Servers, kind: str, directory: Path) -> Iterator[Database]:
+    """A fresh database at the newest revision, for what runs in this process."""
+    if not servers.keeps(kind, "head"):
+        with servers.database(kind, directory) as first:
+            Project.copy_to(directory / "migrating", first).start_at("head")
+    with servers.database(kind, directory, "head") as database:
+        yield database

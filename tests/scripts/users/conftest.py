@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.core.config import Settings
 from tests.scripts.users.running import Commands
-from tests.support.databases import Servers
-from tests.support.project import Project
+from tests.support.databases import DATABASES, Servers
+from tests.support.project import Project, migrated
 
 
 @pytest.fixture(autouse=True)
@@ -23,27 +23,25 @@ def nothing_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / ".env"
 
 
-@pytest.fixture
-def commands(project: Project) -> Commands:
+@pytest.fixture(params=DATABASES)
+def commands(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Iterator[Commands]:
     """The scripts on each kind of database in turn."""
-    project.start_at("head")
-    return Commands(project.database)
+    with migrated(servers, request.param, tmp_path) as database:
+        yield Commands(database)
 
 
 @pytest.fixture
-def sqlite_commands(sqlite_project: Project) -> Commands:
+def sqlite_commands(servers: Servers, tmp_path: Path) -> Iterator[Commands]:
     """The scripts on SQLite, for what does not depend on the kind."""
-    sqlite_project.start_at("head")
-    return Commands(sqlite_project.database)
+    with migrated(servers, "sqlite", tmp_path) as database:
+        yield Commands(database)
 
 
 @pytest.fixture
 def postgresql_project(servers: Servers, tmp_path: Path) -> Iterator[Project]:
     """A copy of the project on a migrated PostgreSQL database."""
-    with servers.database("postgresql", tmp_path) as database:
-        project = Project.copy_to(tmp_path / "project", database)
-        project.start_at("head")
-        yield project
+    with migrated(servers, "postgresql", tmp_path) as database:
+        yield Project.copy_to(tmp_path / "project", database)
 
 
 @pytest.fixture
