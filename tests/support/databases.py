@@ -27,15 +27,25 @@ VOLATILE = {"created_at", "updated_at"}
 
 @dataclass
 class Database:
-    """An empty database of one kind; `url` is what DATABASE_URL gets."""
+    """A database of one kind, empty at first, and there from when somebody asks for its URL."""
 
     kind: str
-    url: str
+    address: str
     client: list[str]
     path: Path | None = None
     templates: "Templates | None" = field(default=None, repr=False)
+    missing: bool = False
+    """Whether the server has yet to make it: most tests want it in a state that another one was in."""
     _engine: Engine | None = field(default=None, repr=False)
     _migrating: Engine | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """What DATABASE_URL gets."""
+        if self.missing:
+            assert self.templates is not None
+            self.templates.make(self)
+        return self.address
 
     @property
     def engine(self) -> Engine:
@@ -55,12 +65,12 @@ class Database:
         """Make it another SQLite file, which is empty."""
         self.close()
         self._engine = self._migrating = None
-        self.path, self.url = path, f"sqlite:///{path}"
+        self.path, self.address = path, f"sqlite:///{path}"
         self.client = [*self.client[:-1], str(path)]
 
     def become(self, state: str, build: Callable[[], object]) -> None:
         """Be as `build` leaves an empty database: built once in this process, copied from then on."""
-        assert not self.tables(), "only an empty database can become another"
+        assert self.missing or not self.tables(), "only an empty database can become another"
         assert self.templates is not None
         self.close()
         if not self.templates.restore(self, state):
@@ -118,6 +128,7 @@ class Database:
 
     def run_script(self, script: str) -> subprocess.CompletedProcess[str]:
         """A script through the native client, which stops at the first error."""
+        assert self.url
         return subprocess.run(self.client, input=script, text=True, capture_output=True, check=False)
 
     def close(self) -> None:
@@ -144,6 +155,12 @@ class Templates:
             self.servers.administer(f"CREATE DATABASE {kept} TEMPLATE {make_url(database.url).database}")
         self.saved[database.kind, state] = kept
 
+    def make(self, database: Database, kept: str | None = None) -> None:
+        """Make the server's database: a copy of what was kept, or empty."""
+        name = make_url(database.address).database
+        self.servers.administer(f"CREATE DATABASE {name}" + (f" TEMPLATE {kept}" if kept else ""))
+        database.missing = False
+
     def restore(self, database: Database, state: str) -> bool:
         """Make the database a copy of what was kept, if anything was."""
         kept = self.saved.get((database.kind, state))
@@ -152,10 +169,9 @@ class Templates:
         if database.path is not None:
             shutil.copy(kept, database.path)
             return True
-        name = make_url(database.url).database
-        self.servers.administer(
-            f"DROP DATABASE {name} WITH (FORCE)", f"CREATE DATABASE {name} TEMPLATE {kept}"
-        )
+        if not database.missing:
+            self.servers.administer(f"DROP DATABASE {make_url(database.url).database} WITH (FORCE)")
+        self.make(database, kept)
         return True
 
     def drop(self) -> None:
@@ -215,14 +231,15 @@ class Servers:
                 database.close()
             return
         name = f"seedrail_{uuid.uuid4().hex[:12]}"
-        kept = self._templates.saved.get((kind, state)) if state is not None else None
-        self.administer(f"CREATE DATABASE {name}" + (f" TEMPLATE {kept}" if kept else ""))
         database = self._postgresql(name)
         try:
+            if state is not None:
+                self._templates.restore(database, state)
             yield database
         finally:
             database.close()
-            self.administer(f"DROP DATABASE {name} WITH (FORCE)")
+            if not database.missing:
+                self.administer(f"DROP DATABASE {name} WITH (FORCE)")
 
     def keeps(self, kind: str, state: str) -> bool:
         """Whether a database was in that state already, in this process."""
@@ -241,7 +258,7 @@ class Servers:
         native = url.set(drivername="postgresql").render_as_string(hide_password=False)
         command = [_psql(), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", native]
         text = url.render_as_string(hide_password=False)
-        return Database("postgresql", text, command, templates=self._templates)
+        return Database("postgresql", text, command, templates=self._templates, missing=True)
 
     @property
     def admin(self) -> URL:

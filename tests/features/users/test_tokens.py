@@ -50,7 +50,7 @@ def test_every_bit_of_the_256_reaches_the_text(monkeypatch: pytest.MonkeyPatch) 
     assert len(made) == 1 + BITS
 
 
-@settings(max_examples=500)
+@settings(max_examples=100)
 @given(position=st.integers(0, LENGTH - 1), character=st.characters())
 @example(position=0, character="S")
 @example(position=LENGTH - 1, character="\n")
@@ -60,7 +60,7 @@ def test_changing_any_character_makes_it_malformed(position: int, character: str
     assert not is_well_formed(TOKEN[:position] + character + TOKEN[position + 1 :])
 
 
-@settings(max_examples=200)
+@settings(max_examples=50)
 @given(st.data())
 def test_two_neighbours_that_change_places_make_it_malformed(data: st.DataObject) -> None:
     position = data.draw(st.integers(0, LENGTH - 2))
@@ -69,7 +69,7 @@ def test_two_neighbours_that_change_places_make_it_malformed(data: st.DataObject
     assert not is_well_formed(TOKEN[:position] + other + one + TOKEN[position + 2 :])
 
 
-@settings(max_examples=200)
+@settings(max_examples=50)
 @given(st.text())
 @example("")
 @example("srl_")

@@ -45,7 +45,7 @@ def clerk(postgresql_project: Project, role: str) -> Iterator[Database]:
     """The database as that role sees it."""
     database = postgresql_project.database
     url = make_url(database.url).set(username=role).render_as_string(hide_password=False)
-    seen = replace(database, url=url, _engine=None, _migrating=None)
+    seen = replace(database, address=url, _engine=None, _migrating=None)
     yield seen
     seen.close()
 
