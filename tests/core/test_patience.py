@@ -106,7 +106,7 @@ def test_a_wait_lasts_as_long_as_was_said(
 
 
 def test_a_url_may_say_how_long(holder: sqlite3.Connection, sqlite: Database) -> None:
-    sqlite.url += "?timeout=0.2"
+    sqlite.address += "?timeout=0.2"
     started = time.monotonic()
     with pytest.raises(LockTimeout), connected(engine_for(sqlite)):
         pass
