@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -75,6 +76,29 @@ def test_a_signal_waits_for_steps_that_belong_together(number: signal.Signals) -
 
     if number is not signal.SIGINT:
         signal.signal(number, signal.SIG_DFL)
-    with pytest.raises(KeyboardInterrupt):
-        work()
+    rests = threading.Event()
+    # The system gives a signal to any thread that heeds it.
+    thread = threading.Thread(target=rests.wait)
+    thread.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            work()
+    finally:
+        rests.set()
+        thread.join()
     assert steps == ["done"]
+
+
+def test_of_several_signals_that_wait_the_first_is_raised_and_none_is_left() -> None:
+    def work() -> None:
+        with signals_held(), signals_held():
+            strike(signal.SIGTERM)
+            strike(signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    with signals_heeded():
+        with pytest.raises(Ended) as caught:
+            work()
+        assert caught.value.number is signal.SIGTERM
+        with signals_held():
+            pass
