@@ -147,7 +147,9 @@ def test_a_weaker_hash_is_replaced_at_a_login(session: Session, kind: str, memor
     assert authenticate(session, EMAIL, PASSWORD) is not None
 
 
-@pytest.mark.parametrize(("memory", "rounds"), [(65_536, 3), (131_072, 2)])
+@pytest.mark.parametrize(
+    ("memory", "rounds"), [(65_536, 3), pytest.param(131_072, 2, marks=pytest.mark.long)]
+)
 def test_a_hash_that_took_as_much_or_more_work_is_left_alone(
     session: Session, memory: int, rounds: int
 ) -> None:

@@ -24,9 +24,9 @@ def migrated(sqlite_project: Project) -> Project:
     return sqlite_project
 
 
-def assert_nothing_was_issued(project: Project) -> None:
+def assert_nothing_was_issued(on: Project | Commands) -> None:
     tables = ("users", "api_tokens", "audit_events")
-    assert [project.database.scalar(f"SELECT count(*) FROM {table}") for table in tables] == [0, 0, 0]
+    assert [on.database.scalar(f"SELECT count(*) FROM {table}") for table in tables] == [0, 0, 0]
 
 
 def assert_failed(outcome: Outcome, reason: str) -> None:
@@ -54,7 +54,7 @@ def test_a_tokens_file_is_its_owners_alone_whatever_the_umask(
 @pytest.mark.parametrize("kind", ["file", "link", "dangling link", "folder"])
 @pytest.mark.parametrize("mode", [[], ["--ensure"]])
 def test_what_is_there_is_never_written_to(
-    migrated: Project, tmp_path: Path, kind: str, mode: list[str]
+    sqlite_commands: Commands, tmp_path: Path, kind: str, mode: list[str]
 ) -> None:
     target, file = tmp_path / "target", tmp_path / "token"
     if kind == "file":
@@ -65,9 +65,9 @@ def test_what_is_there_is_never_written_to(
         file.symlink_to(target)
     if kind == "link":
         target.write_text("precious")
-    outcome = Commands(migrated.database).bot(*mode, "--output-file", str(file))
+    outcome = sqlite_commands.bot(*mode, "--output-file", str(file))
     refused(8, outcome, f"{file} is there already; it is never overwritten")
-    assert_nothing_was_issued(migrated)
+    assert_nothing_was_issued(sqlite_commands)
     assert target.exists() is (kind == "link")
     assert file.is_symlink() is ("link" in kind)
     if kind in ("file", "link"):
@@ -86,10 +86,10 @@ def test_replace_is_for_a_file(sqlite_commands: Commands, tmp_path: Path) -> Non
     assert re.fullmatch(f"{TOKEN}\n", file.read_text())
 
 
-def test_a_folder_that_is_missing_is_an_output_error(migrated: Project, tmp_path: Path) -> None:
-    outcome = Commands(migrated.database).bot("--output-file", str(tmp_path / "no" / "token"))
+def test_a_folder_that_is_missing_is_an_output_error(sqlite_commands: Commands, tmp_path: Path) -> None:
+    outcome = sqlite_commands.bot("--output-file", str(tmp_path / "no" / "token"))
     refused(8, outcome, "No such file or directory")
-    assert_nothing_was_issued(migrated)
+    assert_nothing_was_issued(sqlite_commands)
 
 
 def test_a_full_disk_leaves_no_token_and_no_file(postgresql_project: Project, tmp_path: Path) -> None:
@@ -101,15 +101,15 @@ def test_a_full_disk_leaves_no_token_and_no_file(postgresql_project: Project, tm
     assert not file.exists()
 
 
-def test_a_commit_that_fails_takes_the_file_with_it(migrated: Project, tmp_path: Path) -> None:
+def test_a_commit_that_fails_takes_the_file_with_it(sqlite_commands: Commands, tmp_path: Path) -> None:
     # SQLite's commit waits for readers, after the token was written.
-    with migrated.database.engine.connect() as reader:
+    with sqlite_commands.database.engine.connect() as reader:
         reader.execute(text("SELECT 1 FROM users")).all()
         file = tmp_path / "token"
-        outcome = Commands(migrated.database).bot("--lock-timeout", "0.2", "--output-file", str(file))
+        outcome = sqlite_commands.bot("--lock-timeout", "0.2", "--output-file", str(file))
     refused(7, outcome, "nothing was changed")
     assert not file.exists()
-    assert_nothing_was_issued(migrated)
+    assert_nothing_was_issued(sqlite_commands)
 
 
 # -- standard output -------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def test_a_commit_that_fails_takes_the_file_with_it(migrated: Project, tmp_path:
     ("script", "reason"),
     [
         ('exec "$@" >/dev/full', "No space left on device"),
-        ('exec "$@" >&-', "it is closed"),
+        pytest.param('exec "$@" >&-', "it is closed", marks=pytest.mark.long),
     ],
 )
 def test_where_standard_output_takes_nothing_nothing_is_issued(
@@ -156,7 +156,7 @@ def test_an_admin_whose_result_cannot_be_written_is_not_made(migrated: Project) 
     assert_nothing_was_issued(migrated)
 
 
-@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
+@pytest.mark.parametrize("stderr", ["2>&-", pytest.param("2>/dev/full", marks=pytest.mark.long)])
 def test_messages_that_nobody_can_read_are_dropped_and_never_mixed_with_the_token(
     migrated: Project, stderr: str
 ) -> None:
@@ -175,7 +175,10 @@ def test_an_error_that_nobody_can_read_keeps_its_exit_code_and_leaves_standard_o
 
 @pytest.mark.parametrize(
     "arguments",
-    [[PROVISION, "--format", "text"], [ADMIN, "--email", "ada@example.org", "--password-stdin"]],
+    [
+        [PROVISION, "--format", "text"],
+        pytest.param([ADMIN, "--email", "ada@example.org", "--password-stdin"], marks=pytest.mark.long),
+    ],
 )
 def test_with_standard_input_closed_what_is_missing_is_wrong_usage(
     migrated: Project, arguments: list[str]
