@@ -14,7 +14,7 @@ from app.core.clock import utcnow
 from app.features.users import policy
 from app.features.users.accounts import as_stored, require_service
 from app.features.users.models import ApiToken, User
-from app.features.users.ordering import newest_first
+from app.features.users.ordering import newest_first, stored_tokens
 
 
 class TokenStatus(StrEnum):
@@ -51,8 +51,7 @@ def list_tokens(
     """Every token of a service with its status, newest first; AccountNotFound for no such service."""
     now = now or utcnow()
     user = require_service(session, service_name)
-    query = select(ApiToken).where(ApiToken.user_id == user.id)
-    tokens = newest_first(session.scalars(query, execution_options=as_stored(session)))
+    tokens = stored_tokens(session, ApiToken.user_id == user.id)
     return [(token, _status(token, user, now)) for token in tokens]
 
 

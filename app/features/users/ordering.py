@@ -4,10 +4,20 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from app.features.users.accounts import as_stored
 from app.features.users.models import ApiToken
 
 Place = tuple[datetime, int]
 """A token's time, which in a chain never goes back, and the length of its chain up to it."""
+
+
+def stored_tokens(session: Session, *conditions: ColumnElement[bool]) -> list[ApiToken]:
+    """The tokens of which all that holds, as the database has them now, newest first."""
+    query = select(ApiToken).where(*conditions)
+    return newest_first(session.scalars(query, execution_options=as_stored(session)))
 
 
 def newest_first(tokens: Iterable[ApiToken]) -> list[ApiToken]:

@@ -12,7 +12,6 @@ from app.core.clock import utcnow
 from app.features.users import policy, tokens
 from app.features.users.accounts import (
     add_account,
-    as_stored,
     find_service,
     lock_accounts,
     require_service,
@@ -20,7 +19,7 @@ from app.features.users.accounts import (
 from app.features.users.audit import record
 from app.features.users.errors import AccountConflict, AccountNotFound
 from app.features.users.models import ApiToken, User, UserKind
-from app.features.users.ordering import newest_first
+from app.features.users.ordering import stored_tokens
 from app.features.users.revoking import revoke
 
 DEFAULT_NAME = "default"
@@ -147,8 +146,7 @@ def _refuse_deactivated(user: User) -> None:
 
 def _named(session: Session, user: User, token_name: str) -> list[ApiToken]:
     """The tokens of a name, newest first."""
-    query = select(ApiToken).where(ApiToken.user_id == user.id, ApiToken.name == token_name)
-    return newest_first(session.scalars(query, execution_options=as_stored(session)))
+    return stored_tokens(session, ApiToken.user_id == user.id, ApiToken.name == token_name)
 
 
 def _active(session: Session, user: User, token_name: str, now: datetime) -> list[ApiToken]:

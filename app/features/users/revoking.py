@@ -5,15 +5,15 @@ from datetime import datetime
 from uuid import UUID
 
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from app.features.users import tokens
-from app.features.users.accounts import as_stored, lock_accounts, require_service
+from app.features.users.accounts import lock_accounts, require_service
 from app.features.users.audit import record
 from app.features.users.errors import AccountNotFound, NoToken
 from app.features.users.models import ApiToken, User
-from app.features.users.ordering import newest_first
+from app.features.users.ordering import stored_tokens
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,12 @@ def revoke_leaked(
     if not values:
         raise NoToken(bool(others))
     now = lock_accounts(session, lock_timeout, now)
-    known = select(ApiToken).where(ApiToken.token_hash.in_([tokens.token_hash(value) for value in values]))
+    known: list[ColumnElement[bool]] = [
+        ApiToken.token_hash.in_([tokens.token_hash(value) for value in values])
+    ]
     if service_name is not None:
-        known = known.where(ApiToken.user_id == require_service(session, service_name).id)
-    found = newest_first(session.scalars(known, execution_options=as_stored(session)))
+        known.append(ApiToken.user_id == require_service(session, service_name).id)
+    found = stored_tokens(session, *known)
     if not found:
         here = "this database" if service_name is None else f"the service account {service_name}"
         raise AccountNotFound(
@@ -117,8 +119,7 @@ def revoke_all(
     """
     now = lock_accounts(session, lock_timeout, now)
     user = require_service(session, service_name)
-    standing = select(ApiToken).where(ApiToken.user_id == user.id, ApiToken.revoked_at.is_(None))
-    found = newest_first(session.scalars(standing, execution_options=as_stored(session)))
+    found = stored_tokens(session, ApiToken.user_id == user.id, ApiToken.revoked_at.is_(None))
     for token in found:
         revoke(session, user, token, actor, now)
     session.flush()
