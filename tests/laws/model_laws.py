@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.laws.model import EXISTS, Base, Conflict, History, RefusedError, Stands, move
 from tests.laws.model_worlds import (
+    MINE,
     a_user_comes_or_goes,
     add_a_remark,
     add_a_run,
@@ -43,6 +44,36 @@ def paths_agree(rnd: Random) -> None:
     below = rnd.randint(0, top - 1)
     steps = walk(rail, step, range(top - 1, below - 1, -1), policy)
     assert move(rail, jump, below, policy).rows == move(rail, step, below, policy).rows == steps.rows
+
+
+def ways_down_agree(rnd: Random) -> None:
+    """So they do down, under `keep`, with what people wrote at every stop of a way up, whatever its policies.
+
+    The rest of a row that is kept may differ: a jump meets it as it was further up. Under `overwrite` a step
+    may take, and claim, what a jump has no need to touch.
+    """
+    rail, base = history(rnd, 2, 4, parents=False), people(rnd, mine=True)
+    for target in range(1, len(rail.states)):
+        base = deepcopy(move(rail, base, target, rnd.choice(["keep", "overwrite"])))
+        for _ in range(rnd.randint(0, 2)):
+            edit_a_cell(rnd, base)
+        if rnd.random() < 0.2 and (rows := free(base)):
+            table, id_ = rnd.choice(rows)
+            del base.rows[table][id_]
+    below = rnd.randrange(base.position)
+    steps = walk(rail, base, range(base.position - 1, below - 1, -1), "keep")
+    assert theirs(move(rail, base, below, "keep")) == theirs(steps)
+
+
+def theirs(base: Base) -> dict[Any, int]:
+    """The cells that hold a value which no seed has."""
+    return {
+        (table, row["k"], column): row[column]
+        for table, columns in [("machine", ["a", "b", "note"]), ("run", ["a", "note"])]
+        for row in base.rows[table].values()
+        for column in columns
+        if row[column] is not None and row[column] >= MINE
+    }
 
 
 def walk(rail: History, base: Base, targets: Any, policy: str) -> Base:
@@ -145,4 +176,12 @@ def asks(rail: History, base: Base, target: int) -> Sequence[Conflict]:
     return ()
 
 
-LAWS = [round_trip, paths_agree, edits_survive, overwritten_comes_back, up_down_up, a_decision_is_made_once]
+LAWS = [
+    round_trip,
+    paths_agree,
+    ways_down_agree,
+    edits_survive,
+    overwritten_comes_back,
+    up_down_up,
+    a_decision_is_made_once,
+]

@@ -188,6 +188,47 @@ def test_the_same_value_that_somebody_set_before_the_seed_is_theirs_on_the_way_d
     assert values(move(rail, base, 1, "abort"), "machine") == [2]
 
 
+@ways
+def test_a_value_that_was_set_after_another_was_overwritten_is_asked_about(way: str) -> None:
+    rail, base = begin(machine(), machine(a=2), machine(a=3))
+    base = edited(move(rail, base, 1, "abort"), MACHINE, a=8)
+    base = edited(move(rail, base, 2, "overwrite"), MACHINE, a=9)
+    base = move(rail, base, 3, "overwrite")
+    with pytest.raises(RefusedError):
+        down(rail, base, 1, way)
+    assert values(down(rail, base, 1, way, "keep"), "machine") == [9]
+
+
+@ways
+def test_an_edited_row_that_was_deleted_is_asked_about_below_its_birth(way: str) -> None:
+    rail, base = begin(machine(), {})
+    base = edited(move(rail, base, 1, "abort"), MACHINE, a=9)
+    base = move(rail, base, 2, "overwrite")
+    assert base.rows["machine"] == {}
+    with pytest.raises(RefusedError):
+        down(rail, base, 0, way)
+    assert values(down(rail, base, 0, way, "keep"), "machine") == [9]
+
+
+@ways
+def test_a_row_that_is_kept_has_back_what_the_seed_wrote_over(way: str) -> None:
+    rail, base = begin(machine(), machine(a=2), machine(a=3))
+    base = edited(move(rail, base, 1, "abort"), MACHINE, a=9)
+    base = move(rail, base, 3, "overwrite")
+    assert values(down(rail, base, 0, way, "keep"), "machine") == [9]
+
+
+def test_an_adopted_row_does_not_ask_about_an_owner_who_is_in_no_database() -> None:
+    rail, base = begin({**machine(), **run(owner="u")})
+    base = somebodys(base, a=1)
+    start = deepcopy(base)
+    link = {"machine": 1, "parent": None, "owner": None}
+    base.rows["run"][2] = start.rows["run"][2] = {"k": "p", "a": 1, "note": None, **link}
+    base = move(rail, base, 1, "abort")
+    assert base.claims[RUN]["owner"] == [Claim(1, None, Stands.CUT)]
+    assert move(rail, base, 0, "abort").rows == start.rows
+
+
 def test_what_overwrite_takes_on_a_way_down_is_claimed_below_and_comes_back_below_that() -> None:
     rail, base = begin(machine(), machine(a=2), machine(a=3))
     base = edited(move(rail, base, 3, "abort"), MACHINE, a=9)

@@ -55,6 +55,10 @@ class Cells:
         """The claims on a cell that this move drops."""
         return [] if self.up else self.ledger.above(self.target, row, column)
 
+    def met_above(self, row: Seeded, column: str) -> list[Claim]:
+        """Those of them that hold somebody's value."""
+        return [one for one in self.above(row, column) if one.stands is not Stands.CUT]
+
     def expected(self, row: Seeded, column: str) -> Any:
         """What a cell holds if nobody touched it since the seed did: the seed's value, or what it was cut to.
 
@@ -73,10 +77,16 @@ class Cells:
         """
         if self.up:
             return self.seeded(self.target, row, column)
-        met = [one for one in self.above(row, column) if one.stands is not Stands.CUT]
+        met = self.met_above(row, column)
         cut = self.ledger.cut(self.target, row, column)
         found = met[0] if met else cut
         return found.value if found else self.seeded(self.target, row, column)
+
+    def lands(self, row: Seeded, column: str) -> Any:
+        """What a cell will hold if the seed writes it: an optional link that leads nowhere is left empty."""
+        wanted, link = self.wanted(row, column), self.table(row).links.get(column)
+        lost = link is not None and link.optional and not self.leads(link.table, wanted)
+        return None if lost else wanted
 
     def leads(self, table: str, id_: Id) -> bool:
         """Whether a link leads to a row that is there, or comes with this move."""
@@ -86,8 +96,7 @@ class Cells:
 
     def merge(self, row: Seeded, column: str) -> None:
         """A cell of a row that stays."""
-        found, wanted = self.found(row, column), self.wanted(row, column)
-        expected = self.expected(row, column)
+        found, expected = self.found(row, column), self.expected(row, column)
         owners = self.ledger.is_owners(self.source, row, column)
         if owners and (found != expected or not self.up):
             # 1. The owner's value stayed, and stays; only `overwrite` on a way up decides anew.
@@ -96,7 +105,7 @@ class Cells:
         elif found == expected:
             # 2. Nobody touched it.
             self._follow(row, column, owners)
-        elif found == wanted:
+        elif found == self.lands(row, column):
             # 3. Somebody was there first with the same value.
             self.claim(row, column, self.first(row, [column]), found, Stands.OWNER)
         else:
@@ -109,9 +118,9 @@ class Cells:
 
     def _follow(self, row: Seeded, column: str, owners: bool) -> None:
         """A cell as expected takes the seed's value; what is somebody's, by itself or its row, is claimed."""
-        claims = self.ledger.chapter(self.source, row, column)
-        theirs = owners or (not claims and self.ledger.is_somebodys(self.source, row))
-        if theirs and not self.above(row, column) and self.found(row, column) != self.wanted(row, column):
+        met = self.ledger.met(self.source, row, column)
+        theirs = owners or (not met and self.ledger.is_somebodys(self.source, row))
+        if theirs and not self.met_above(row, column) and self.found(row, column) != self.wanted(row, column):
             self._take(row, column)
             return
         if self.up and self.ledger.cut(self.source, row, column):

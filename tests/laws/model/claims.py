@@ -90,7 +90,7 @@ class Ledger:
     def is_somebodys(self, position: int, row: Seeded) -> bool:
         """Whether a row that the seed holds was there before the seed wanted it."""
         opening = self.opening(position, row)
-        return opening is not None and opening.value == PRESENT and self.history.holds(opening.position, row)
+        return opening is not None and opening.value == PRESENT and opening.stands is Stands.OWNER
 
     def is_gone(self, position: int, row: Seeded) -> bool:
         """Whether somebody deleted the row, and the seed left it at that."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 
 from tests.laws.model.cells import Conflict
-from tests.laws.model.claims import Base, Claims
+from tests.laws.model.claims import Base, Claim, Claims, Stands
 from tests.laws.model.history import EXISTS, History, Seeded
 from tests.laws.model.links import Links
 
@@ -23,7 +23,8 @@ def move(
     """The database after a move, and in `conflicts` what the policy decided; RefusedError under `abort`.
 
     A way up is one move. A way down stops below each position at which the ledger met a row, so that it looks
-    at each chapter of a row's life as that ended.
+    at each chapter of a row's life as that ended, and below each at which it met a cell again: it then asks
+    about what somebody wrote between the two.
     """
     while base.position != target:
         one = _Move(history, base, _next_stop(base, target), policy)
@@ -37,10 +38,16 @@ def _next_stop(base: Base, target: int) -> int:
     below = (
         claim.position - 1
         for columns in base.claims.values()
-        for claim in columns.get(EXISTS, ())
+        for column, stack in columns.items()
+        for claim in _stopping(column, [one for one in stack if one.position > target])
         if target < claim.position - 1 < base.position
     )
     return max(below, default=target) if target < base.position else target
+
+
+def _stopping(column: str, above: Sequence[Claim]) -> Sequence[Claim]:
+    """Of the claims that a way down would drop, those below which it stops first."""
+    return above if column == EXISTS else [one for one in above if one.stands is not Stands.CUT][1:]
 
 
 class _Move(Links):

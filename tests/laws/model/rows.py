@@ -1,6 +1,7 @@
 """One row in a move: it enters, leaves or stays, and its cells with it."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from tests.laws.model.cells import Cells
 from tests.laws.model.claims import Stands
@@ -43,8 +44,8 @@ class Rows(Cells):
 
     def _enters(self, row: Seeded) -> None:
         above = self.above(row, EXISTS)
-        if above:
-            # A way down to where the seed still held the row: undo what the way up did when it let go of it.
+        if above and not (above[0].value == PRESENT and above[0].stands is Stands.SEED):
+            # A way down, to where the seed still held a row that was gone or stayed when it let go of it.
             if above[0].value == PRESENT and self.ledger.is_somebodys(self.target, row):
                 self._comes_back_under_the_seed(row)
         elif not self.up and self.ledger.is_gone(self.target, row):
@@ -66,7 +67,11 @@ class Rows(Cells):
         first = self.first(row, [EXISTS])
         self.claim(row, EXISTS, first, PRESENT, Stands.OWNER)
         for name in self.table(row).columns:
-            if self.found(row, name) != self.wanted(row, name):
+            if self.found(row, name) == self.wanted(row, name):
+                continue
+            if self.found(row, name) == self.lands(row, name):
+                self.cut(row, name, None)
+            else:
                 self.settle("exists", row, name, first)
 
     def _comes_back_under_the_seed(self, row: Seeded) -> None:
@@ -78,7 +83,7 @@ class Rows(Cells):
                 continue
             if self.found(row, name) == met[0].value:
                 self.write(row, name, self.wanted(row, name))
-            elif self.found(row, name) != self.wanted(row, name):
+            elif self.found(row, name) != self.lands(row, name):
                 self.settle("exists", row, name, first)
 
     # -- a row that the seed held, and does not ------------------------------------------------------------
@@ -104,9 +109,14 @@ class Rows(Cells):
             self.conflict("edited row", row, name)
         if theirs and self.policy != "overwrite":
             self.claim(row, EXISTS, first, PRESENT, Stands.OWNER)
+            for name in theirs:
+                self.write(row, name, self._their_value(row, name))
             return
+        if theirs:
+            # The row that goes is not the seed's alone, so that no way down may jump over it.
+            self.claim(row, EXISTS, first, PRESENT, Stands.SEED)
         for name in theirs:
-            self.claim(row, name, first, self.found(row, name), Stands.SEED)
+            self.claim(row, name, first, self._their_value(row, name), Stands.SEED)
         self.deletes[row] = None
 
     def _is_touched(self, row: Seeded, column: str) -> bool:
@@ -115,9 +125,14 @@ class Rows(Cells):
             return bool(self.found(row, column) != extras[column])
         if self.found(row, column) != self.expected(row, column):
             return True
-        # Below the target the value was somebody's: the seed's own row would take it along.
-        met = self.ledger.met(self.source, row, column)
-        return not self.up and any(one.position > self.target for one in met)
+        # The seed wrote over somebody's value, which its own row would take along.
+        return bool(self.met_above(row, column))
+
+    def _their_value(self, row: Seeded, column: str) -> Any:
+        """What somebody has, or had before the seed wrote over it, in a cell of a row that goes."""
+        met = self.met_above(row, column) if column in self.table(row).columns else []
+        ours = met and self.found(row, column) == self.expected(row, column)
+        return met[0].value if ours else self.found(row, column)
 
     def _is_given_back(self, row: Seeded) -> None:
         """A row that was there first stays, and has back what the seed took."""
