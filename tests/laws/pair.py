@@ -112,6 +112,8 @@ class Pair:
     world: World
     at: int = 0
     base: Base = field(default_factory=lambda: Base({}))
+    asked: tuple[set[Conflict], set[Conflict]] = field(default_factory=lambda: (set(), set()))
+    """What the engine and the model asked about in the last move."""
 
     def __post_init__(self) -> None:
         self.rail = rail(self.world.states)
@@ -136,13 +138,16 @@ class Pair:
 
     def move(self, target: int, policy: str = "abort") -> list[str]:
         """Move both; what differs then."""
-        ours = self._engine(target, policy)
-        theirs = self._model(target, policy)
+        ours, theirs = self._engine(target, policy), self._model(target, policy)
+        self.asked = ours.asked, theirs.asked
+        if policy == "abort":
+            # What a refusal lists differs: see test_engine_and_model.
+            ours.asked, theirs.asked = set(), set()
         return ours.differences(theirs)
 
     def _engine(self, target: int, policy: str) -> Outcome:
         go = self.world.upgrade if target >= self.at else self.world.downgrade
-        with asked() as conflicts:
+        with listening() as conflicts:
             try:
                 go(self.world.revision(target), policy)
             except ConflictError:
@@ -162,18 +167,18 @@ class Pair:
 
 
 @contextmanager
-def asked() -> Iterator[set[Conflict]]:
+def listening() -> Iterator[set[Conflict]]:
     """The conflicts that the engine collects meanwhile."""
     found: set[Conflict] = set()
     read = seedrail.merge.move.read_conflicts
 
-    def listening(connection: sa.Connection, *rest: Any) -> Any:
+    def hear(connection: sa.Connection, *rest: Any) -> Any:
         for one in connection.execute(sa.select(conflict_table)):
             kind = SAME.get(one.kind, one.kind)
             found.add(Conflict(kind, (one.table_name, str(one.seed_id)), one.column_name))
         return read(connection, *rest)
 
-    with patch.object(seedrail.merge.move, "read_conflicts", listening):
+    with patch.object(seedrail.merge.move, "read_conflicts", hear):
         yield found
 
 

@@ -83,9 +83,9 @@ class Cells:
         return found.value if found else self.seeded(self.target, row, column)
 
     def lands(self, row: Seeded, column: str) -> Any:
-        """What a cell will hold if the seed writes it: an optional link that leads nowhere is left empty."""
+        """What a cell will hold if the seed writes it: a link that leads nowhere may have to be empty."""
         wanted, link = self.wanted(row, column), self.table(row).links.get(column)
-        lost = link is not None and link.optional and not self.leads(link.table, wanted)
+        lost = link is not None and not link.required and not self.leads(link.table, wanted)
         return None if lost else wanted
 
     def leads(self, table: str, id_: Id) -> bool:
@@ -161,6 +161,11 @@ class Cells:
         live_id = self.live[row] if column == EXISTS and value == PRESENT else None
         if 0 < position <= self.target:
             self.claimed.append((row, column, Claim(position, value, stands, live_id)))
+
+    def ask_about_link(self, row: Seeded, column: str) -> None:
+        """Note that a link leads nowhere, if anybody minds."""
+        if not self.table(row).links[column].optional:
+            self.conflict("unlinked", row, column)
 
     def cut(self, row: Seeded, column: str, left: Any) -> None:
         """Claim what a link is left with in place of the seed's value, as of the revision that gave that."""

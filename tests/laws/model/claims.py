@@ -90,7 +90,10 @@ class Ledger:
     def is_somebodys(self, position: int, row: Seeded) -> bool:
         """Whether a row that the seed holds was there before the seed wanted it."""
         opening = self.opening(position, row)
-        return opening is not None and opening.value == PRESENT and opening.stands is Stands.OWNER
+        if opening is None or not self.history.holds(opening.position, row):
+            # Where the seed let go of a row and it stayed, it is nobody's that the seed would have to ask.
+            return False
+        return opening.value == PRESENT
 
     def is_gone(self, position: int, row: Seeded) -> bool:
         """Whether somebody deleted the row, and the seed left it at that."""

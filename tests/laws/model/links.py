@@ -16,8 +16,7 @@ class Links(Rows):
         while broken := next(self._broken(), None):
             where, row, column = broken
             link = self.table(row).links[column]
-            if not link.optional:
-                self.conflict("unlinked", row, column)
+            self.ask_about_link(row, column)
             if not link.required:
                 where[row][column] = None
                 self.cut(row, column, None)

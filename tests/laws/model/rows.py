@@ -70,6 +70,7 @@ class Rows(Cells):
             if self.found(row, name) == self.wanted(row, name):
                 continue
             if self.found(row, name) == self.lands(row, name):
+                self.ask_about_link(row, name)
                 self.cut(row, name, None)
             else:
                 self.settle("exists", row, name, first)
@@ -98,7 +99,7 @@ class Rows(Cells):
         elif self.ledger.is_somebodys(self.source, row):
             if self.up or self.ledger.is_somebodys(self.target, row):
                 self.claim(row, EXISTS, first, PRESENT, Stands.OWNER)
-            self._is_given_back(row)
+            self._is_given_back(row, first)
         else:
             self._is_deleted(row, first)
 
@@ -112,8 +113,8 @@ class Rows(Cells):
             for name in theirs:
                 self.write(row, name, self._their_value(row, name))
             return
-        if theirs:
-            # The row that goes is not the seed's alone, so that no way down may jump over it.
+        if theirs or any(self.ledger.met(self.source, row, name) for name in self.table(row).columns):
+            # The row that goes is not the seed's alone, so that no way down may jump over its life.
             self.claim(row, EXISTS, first, PRESENT, Stands.SEED)
         for name in theirs:
             self.claim(row, name, first, self._their_value(row, name), Stands.SEED)
@@ -134,15 +135,17 @@ class Rows(Cells):
         ours = met and self.found(row, column) == self.expected(row, column)
         return met[0].value if ours else self.found(row, column)
 
-    def _is_given_back(self, row: Seeded) -> None:
+    def _is_given_back(self, row: Seeded, first: int) -> None:
         """A row that was there first stays, and has back what the seed took."""
         for name in self.table(row).columns:
             met = self.ledger.met(self.source, row, name)
             if not met or met[-1].stands is Stands.OWNER or self.found(row, name) == met[0].value:
                 continue
-            untouched = self.found(row, name) == self.expected(row, name)
-            if untouched or self.conflict("edited row", row, name):
-                self.write(row, name, met[0].value)
+            if self.found(row, name) != self.expected(row, name):
+                if not self.conflict("edited row", row, name):
+                    continue
+                self.claim(row, name, first, self.found(row, name), Stands.SEED)
+            self.write(row, name, met[0].value)
 
     # -- a row that the seed holds before and after --------------------------------------------------------
 
