@@ -20,6 +20,7 @@ from app.core.locks import take_lock
 from app.features.catalog import METADATA
 from seedrail.dialects.postgresql import ADVISORY_LOCK
 from tests.support.databases import Database
+from tests.support.tables import with_tables
 
 USERS, MACHINES = METADATA.tables["users"], METADATA.tables["machines"]
 
@@ -27,8 +28,7 @@ USERS, MACHINES = METADATA.tables["users"], METADATA.tables["machines"]
 @pytest.fixture
 def locked(database: Database) -> Iterator[Session]:
     """A transaction that holds the lock of the users."""
-    METADATA.create_all(database.engine)
-    with Session(database.engine) as session:
+    with Session(with_tables(database).engine) as session:
         take_lock(session, USERS, 5)
         yield session
 
@@ -88,7 +88,7 @@ def test_on_postgresql_each_table_has_a_lock_of_its_own(locked: Session, databas
 
 
 def test_no_other_applications_advisory_lock_is_in_the_way(postgresql: Database) -> None:
-    METADATA.create_all(postgresql.engine)
+    with_tables(postgresql)
     users = zlib.crc32(b"users")
     with Session(postgresql.engine) as other, Session(postgresql.engine) as session:
         for key in (f"{0x5EED}, {users & 0x7FFF_FFFF}", f"{0x5EED}", f"{users}", f"{ADVISORY_LOCK}", "0, 0"):
@@ -119,7 +119,7 @@ def test_each_schema_has_a_lock_of_its_own(postgresql: Database) -> None:
     "level", ["REPEATABLE READ", "AUTOCOMMIT", pytest.param("SERIALIZABLE", marks=pytest.mark.long)]
 )
 def test_a_session_that_would_not_see_what_others_did_is_refused(postgresql: Database, level: str) -> None:
-    METADATA.create_all(postgresql.engine)
+    with_tables(postgresql)
     with (
         Session(postgresql.engine.execution_options(isolation_level=level)) as session,
         pytest.raises(ConfigurationError, match=f"(?i){level}.*READ COMMITTED"),
@@ -131,7 +131,7 @@ def test_a_session_that_would_not_see_what_others_did_is_refused(postgresql: Dat
     "level", ["REPEATABLE READ", pytest.param("READ UNCOMMITTED", marks=pytest.mark.long)]
 )
 def test_the_level_counts_that_the_transaction_has(postgresql: Database, level: str) -> None:
-    METADATA.create_all(postgresql.engine)
+    with_tables(postgresql)
     with Session(postgresql.engine) as session:
         session.execute(text(f"SET TRANSACTION ISOLATION LEVEL {level}"))
         with pytest.raises(ConfigurationError) if level == "REPEATABLE READ" else nullcontext():

@@ -70,18 +70,14 @@ class Database:
 
     def become(self, state: str, build: Callable[[], object]) -> None:
         """Be as `build` leaves an empty database: built once in this process, copied from then on."""
-        assert self.missing or not self.tables(), "only an empty database can become another"
+        is_there = not self.missing if self.path is None else self.path.exists()
+        assert not is_there or not self.tables(), "only an empty database can become another"
         assert self.templates is not None
         self.close()
         if not self.templates.restore(self, state):
             build()
-            self.keep(state)
-
-    def keep(self, state: str) -> None:
-        """Keep it as it is, for others that want to be in this state."""
-        assert self.templates is not None
-        self.close()
-        self.templates.save(self, state)
+            self.close()
+            self.templates.save(self, state)
 
     def empty(self) -> None:
         """Drop everything, for the next generated example."""
@@ -217,14 +213,12 @@ class Servers:
             shutil.rmtree(self._directory, ignore_errors=True)
 
     @contextmanager
-    def database(self, kind: str, directory: Path, state: str | None = None) -> Iterator[Database]:
-        """A fresh database, gone afterwards: empty, or in a state that was kept, where it is by then."""
+    def database(self, kind: str, directory: Path) -> Iterator[Database]:
+        """A fresh database, gone afterwards."""
         if kind == "sqlite":
             path = directory / "test.db"
             command = [*sqlite_client(), "-bail", str(path)]
             database = Database(kind, f"sqlite:///{path}", command, path, self._templates)
-            if state is not None:
-                self._templates.restore(database, state)
             try:
                 yield database
             finally:
@@ -233,17 +227,11 @@ class Servers:
         name = f"seedrail_{uuid.uuid4().hex[:12]}"
         database = self._postgresql(name)
         try:
-            if state is not None:
-                self._templates.restore(database, state)
             yield database
         finally:
             database.close()
             if not database.missing:
                 self.administer(f"DROP DATABASE {name} WITH (FORCE)")
-
-    def keeps(self, kind: str, state: str) -> bool:
-        """Whether a database was in that state already, in this process."""
-        return (kind, state) in self._templates.saved
 
     def administer(self, *statements: str) -> None:
         """Statements about databases, outside of any transaction."""

@@ -4,15 +4,14 @@ import compileall
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.support.databases import Database, Servers
+from tests.support.databases import Database
 from tests.support.processes import Process, kill, start
 
 __all__ = ["HEAD", "ROOT", "Outcome", "Process", "Project", "end", "kill", "migrated"]
@@ -141,11 +140,9 @@ class Project:
         return {row[0] for row in self.database.rows("SELECT version_num FROM alembic_version")}
 
 
-@contextmanager
-def migrated(servers: Servers, kind: str, directory: Path) -> Iterator[Database]:
-    """A fresh database at the newest revision, for what runs in this process."""
-    if not servers.keeps(kind, "head"):
-        with servers.database(kind, directory) as first:
-            Project.copy_to(directory / "migrating", first).start_at("head")
-    with servers.database(kind, directory, "head") as database:
-        yield database
+def migrated(database: Database, directory: Path) -> Database:
+    """An empty database brought to the newest revision, for what runs in this process."""
+    database.become(
+        "head", lambda: Project.copy_to(directory / "migrating", database).alembic("upgrade", "head")
+    )
+    return database

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.core.config import Settings
 from tests.scripts.users.running import Commands
-from tests.support.databases import DATABASES, Servers
+from tests.support.databases import Database, Servers
 from tests.support.project import Project, migrated
 
 
@@ -23,25 +23,23 @@ def nothing_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / ".env"
 
 
-@pytest.fixture(params=DATABASES)
-def commands(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Iterator[Commands]:
+@pytest.fixture
+def commands(database: Database, tmp_path: Path) -> Commands:
     """The scripts on each kind of database in turn."""
-    with migrated(servers, request.param, tmp_path) as database:
-        yield Commands(database)
+    return Commands(migrated(database, tmp_path))
 
 
 @pytest.fixture
-def sqlite_commands(servers: Servers, tmp_path: Path) -> Iterator[Commands]:
+def sqlite_commands(sqlite: Database, tmp_path: Path) -> Commands:
     """The scripts on SQLite, for what does not depend on the kind."""
-    with migrated(servers, "sqlite", tmp_path) as database:
-        yield Commands(database)
+    return Commands(migrated(sqlite, tmp_path))
 
 
 @pytest.fixture
 def postgresql_project(servers: Servers, tmp_path: Path) -> Iterator[Project]:
     """A copy of the project on a migrated PostgreSQL database."""
-    with migrated(servers, "postgresql", tmp_path) as database:
-        yield Project.copy_to(tmp_path / "project", database)
+    with servers.database("postgresql", tmp_path) as database:
+        yield Project.copy_to(tmp_path / "project", migrated(database, tmp_path))
 
 
 @pytest.fixture
