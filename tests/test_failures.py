@@ -322,6 +322,14 @@ def test_a_server_that_knows_no_such_database_or_role_is_said(refused: Refused, 
         assert "whether DATABASE_URL has the right host" in message
 
 
+def test_a_rollback_of_what_is_not_there_makes_no_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with setting(monkeypatch, f"sqlite:///{tmp_path}/x.db"):
+        assert rollback_seed() == ()
+    assert not [*tmp_path.iterdir()]
+
+
 def test_a_folder_that_is_missing_and_a_directory_are_said(tmp_path: Path) -> None:
     assert f"there is no folder '{tmp_path}/missing'" in refused_line(tmp_path / "missing" / "x.db")
     assert "it is a directory" in refused_line(tmp_path)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import URL, Connection, inspect, text
 
 from app.core.alembic_env import OPTIONS, QUIET
 from app.core.config import ROOT, get_settings
@@ -14,7 +14,7 @@ from app.core.engines import connected, new_engine
 from app.core.errors import SchemaBehind
 from app.core.exits import after_commit
 from app.core.shown_urls import shown_url
-from app.core.sqlite import file_of
+from app.core.sqlite import is_there
 from seedrail import SEED_BASE, Rail, StateError
 from seedrail.failures import NO_SCHEMA, DatabaseFailure
 from seedrail.quoting import shown
@@ -68,6 +68,8 @@ def applied_revisions() -> tuple[str, ...]:
 
     DatabaseUnavailable where the role sees no schema: nothing that is there would be found.
     """
+    if not _may_be_there(get_settings().url()):
+        return ()
     engine = new_engine()
     try:
         with connected(engine) as connection:
@@ -80,6 +82,11 @@ def applied_revisions() -> tuple[str, ...]:
         engine.dispose()
 
 
+def _may_be_there(url: URL) -> bool:
+    """Whether there is something to connect to: what only asks must not leave an empty file behind."""
+    return url.get_backend_name() != "sqlite" or is_there(url)
+
+
 def _require_visible_schema(connection: Connection) -> None:
     if connection.dialect.name == "postgresql" and connection.scalar(text("SELECT current_schema()")) is None:
         raise DatabaseFailure(NO_SCHEMA, "the role sees no schema")
@@ -88,8 +95,7 @@ def _require_visible_schema(connection: Connection) -> None:
 def require_schema() -> None:
     """Raise SchemaBehind unless the database has the newest schema; which seeds it has does not matter."""
     url = get_settings().url()
-    if url.get_backend_name() == "sqlite" and not file_of(url).exists():
-        # Connecting would create it.
+    if not _may_be_there(url):
         raise SchemaBehind(f"there is no database {shown_url(url)} yet: alembic upgrade head makes it")
     rail = _rail(alembic_config())
     heads = rail.schema_heads()

@@ -1,7 +1,8 @@
 """URLs of SQLite: which file they mean, and those that mean none."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -77,15 +78,35 @@ def make_private(url: URL) -> None:
 def require_folder(url: URL) -> None:
     """Raise DatabaseUnavailable where the file has no place: SQLite would only say that it failed."""
     file = file_of(url)
-    if file.is_dir():
-        raise DatabaseUnavailable(url, IsADirectoryError("it is a directory: name a file in it"))
-    if not file.parent.is_dir():
-        raise DatabaseUnavailable(
-            url,
-            NotADirectoryError(
-                f"there is no folder {shown_file(url, file.parent)}: make it, or name another one"
-            ),
-        )
+    with _looking(url):
+        if file.is_dir():
+            raise DatabaseUnavailable(url, IsADirectoryError("it is a directory: name a file in it"))
+        if not file.parent.is_dir():
+            raise DatabaseUnavailable(
+                url,
+                NotADirectoryError(
+                    f"there is no folder {shown_file(url, file.parent)}: make it, or name another one"
+                ),
+            )
+
+
+def is_there(url: URL) -> bool:
+    """Whether the database has its file, which connecting would make; DatabaseUnavailable as above."""
+    require_folder(url)
+    with _looking(url):
+        return file_of(url).exists()
+
+
+@contextmanager
+def _looking(url: URL) -> Iterator[None]:
+    """A file that nobody can look for, because of a folder's rights or of its name, is said in words."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if isinstance(error, PermissionError):
+            reason += ": a folder on the way to it may not be entered; run this as its owner, or name another"
+        raise DatabaseUnavailable(url, OSError(reason)) from None
 
 
 def _is_uri(url: URL) -> bool:

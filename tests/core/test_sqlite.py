@@ -1,9 +1,11 @@
 """URLs of SQLite: what is no file on a disk is refused as a setting."""
 
 import asyncio
+import ctypes
 import os
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from app.core.config import Settings
 from app.core.database_async import new_async_engine
 from app.core.engines import connected, new_engine
 from app.core.errors import ConfigurationError, DatabaseUnavailable
-from app.core.sqlite import file_of
+from app.core.sqlite import file_of, is_there
 
 IN_MEMORY = [
     "sqlite://",
@@ -166,3 +168,26 @@ def test_a_link_that_leads_to_itself_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "x.db").symlink_to(tmp_path / "x.db")
     with pytest.raises(DatabaseUnavailable, match="cannot use the database"):
         write(f"sqlite:///{tmp_path / 'x.db'}")
+
+
+def test_a_file_behind_a_folder_that_may_not_be_entered_is_a_sentence(tmp_path: Path) -> None:
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    (folder / "x.db").touch()
+    folder.chmod(0)
+    # Root enters any folder: a thread may ask for files as somebody else.
+    become = ctypes.CDLL(None).setfsuid if os.getuid() == 0 else None
+    try:
+        with ThreadPoolExecutor(1, initializer=become, initargs=(65534,) if become else ()) as somebody:
+            for look in (write, lambda url: is_there(make_url(url))):
+                with pytest.raises(DatabaseUnavailable, match="Permission denied: a folder on the way"):
+                    somebody.submit(look, f"sqlite:///{folder}/x.db").result()
+    finally:
+        folder.chmod(0o700)
+
+
+def test_a_name_that_no_file_can_have_is_a_sentence(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/{'x' * 300}.db"
+    for look in (write, lambda url: is_there(make_url(url))):
+        with pytest.raises(DatabaseUnavailable, match="File name too long"):
+            look(url)

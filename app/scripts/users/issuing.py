@@ -86,7 +86,16 @@ def _tried_or_issued(
         with transaction(commit=False) as session:
             tried = make(session)
         if dry_run or tried.secret is None:
+            if dry_run and tried.secret and output_file:
+                # What would be refused is refused: the file is made, and gone again.
+                with secret_sink(output_file, replace=replace):
+                    pass
             _report(tried, format, dry_run=dry_run, visible=output_file is None)
+            if tried.secret is None and output_file and not os.path.lexists(output_file):
+                say(
+                    f"{shown(output_file)} is not there, and was not made: the value of a token is shown once"
+                    " and not kept; --rotate issues a new one"
+                )
             return tried
     issued = _issued(make, format, output_file, replace)
     with after_commit():

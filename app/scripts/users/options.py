@@ -58,7 +58,12 @@ FormatOption = Annotated[
     typer.Option("--format", help="env: APP_API_TOKEN=… (default: text, at a terminal or in a file)"),
 ]
 OutputFile = Annotated[
-    Path | None, typer.Option(help="A new file for the token, readable by you alone; never overwritten.")
+    Path | None,
+    # Whether it may be read does not matter: one that is there is refused for that.
+    typer.Option(
+        readable=False,
+        help="A new file for the token, readable by you alone; one that is there stays, but for --replace.",
+    ),
 ]
 Replace = Annotated[
     bool, typer.Option("--replace", help="Let the output file take the place of yours of that name.")

@@ -70,10 +70,11 @@ def is_terminal(stream: TextIO | None) -> bool:
 def require_sink(form: SecretFormat | None, file: Path | None) -> None:
     """Raise ConfigurationError where a token would flow into a pipe that nobody chose a format for.
 
-    And for the file `-`, by which somebody means standard output.
+    And for the file `-`, by which somebody means standard output, and one without a name, as of a variable
+    that is not set.
     """
-    if file == Path("-"):
-        raise ConfigurationError("--output-file takes a file: for standard output, leave it out")
+    if file in (Path("-"), Path()):
+        raise ConfigurationError("--output-file takes a file's name: for standard output, leave it out")
     if form is None and file is None and not is_terminal(sys.stdout):
         raise ConfigurationError(
             "standard output is no terminal: choose --format text, json or env, or an --output-file"

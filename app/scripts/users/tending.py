@@ -125,10 +125,15 @@ def soon(session: Session, name: str, *, but: ApiToken | None = None) -> list[st
     """A warning for each token of a service that ends soon and that nothing replaces."""
     return [
         f"WARNING: token {one.token.name!r} ({one.token.display_prefix}…) of {name} ends"
-        f" {one.token.expires_at:%Y-%m-%d %H:%M} UTC: --rotate issues a new one"
+        f" {one.token.expires_at:%Y-%m-%d %H:%M} UTC: {_rotation(one.token.name)} issues a new one"
         for one in service.expiring_tokens(session, name)
         if one.status is TokenStatus.EXPIRING and (but is None or one.token.id != but.id)
     ]
+
+
+def _rotation(name: str) -> str:
+    """What rotates the tokens of a name: without it, another one's would be."""
+    return "--rotate" if name == service.DEFAULT_NAME else f"--rotate --token-name {name}"
 
 
 def switched_line(account: str, switched: Switched, *, dry_run: bool) -> str:

@@ -74,8 +74,21 @@ def test_what_is_there_is_never_written_to(
         assert file.read_text() == "precious"
 
 
-def test_a_dash_is_no_file(sqlite_commands: Commands) -> None:
-    refused(2, sqlite_commands.bot("--output-file", "-"), "for standard output, leave it out")
+@pytest.mark.parametrize("name", ["-", "", "."])
+def test_a_dash_is_no_file_and_neither_is_what_has_no_name(sqlite_commands: Commands, name: str) -> None:
+    refused(2, sqlite_commands.bot("--output-file", name), "for standard output, leave it out")
+
+
+def test_whether_a_file_that_is_there_may_be_read_does_not_matter(
+    sqlite_commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("precious")
+    # As it is for everybody but root.
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: os.fspath(path) != str(file) and access(path, mode))
+    refused(8, sqlite_commands.bot("--output-file", str(file)), "is there already")
+    assert sqlite_commands.bot("--output-file", str(file), "--replace").code == 0
 
 
 def test_replace_is_for_a_file(sqlite_commands: Commands, tmp_path: Path) -> None:

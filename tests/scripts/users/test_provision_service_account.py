@@ -422,6 +422,35 @@ def test_a_dry_run_is_refused_as_the_run_would_be(sqlite_commands: Commands) -> 
     refused(3, sqlite_commands.bot("--dry-run", "--format", "text"), "has an active token")
 
 
+@pytest.mark.parametrize("mode", [[], ["--ensure"], ["--rotate"]])
+def test_a_dry_run_is_refused_where_the_run_could_not_write_its_file(
+    sqlite_commands: Commands, tmp_path: Path, mode: list[str]
+) -> None:
+    if "--rotate" in mode:
+        issued(sqlite_commands)
+    file = tmp_path / "token"
+    file.write_text("precious")
+    dry = ["--dry-run", *mode, "--output-file"]
+    refused(8, sqlite_commands.bot(*dry, str(file)), "is there already")
+    refused(8, sqlite_commands.bot(*dry, str(tmp_path / "no" / "token")), "No such file or directory")
+    assert sqlite_commands.bot(*dry, str(file), "--replace").code == 0
+    assert file.read_text() == "precious"
+    assert not [*tmp_path.glob(".token*")]
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_ensure_says_that_a_file_is_not_there_which_it_cannot_make(
+    sqlite_commands: Commands, tmp_path: Path, dry: list[str]
+) -> None:
+    issued(sqlite_commands)
+    file = tmp_path / "token"
+    outcome = sqlite_commands.bot("--ensure", *dry, "--output-file", str(file))
+    assert (outcome.code, file.exists()) == (0, False)
+    assert f"{file} is not there, and was not made" in outcome.err
+    file.touch()
+    assert "not there" not in sqlite_commands.bot("--ensure", *dry, "--output-file", str(file)).err
+
+
 def test_the_trail_names_the_operator_whatever_the_environment_says(sqlite_commands: Commands) -> None:
     mallory = dict.fromkeys(("USER", "LOGNAME", "USERNAME", "HOSTNAME"), "mallory")
     outcome = sqlite_commands.bot("--format", "json", **mallory)

@@ -196,6 +196,8 @@ def test_a_run_for_a_service_warns_of_its_tokens_that_end_soon(
     other = sqlite_commands.bot("--format", "json")
     assert other.err.count("WARNING") == 1
     assert warning in other.err
+    # Without the name, another token would be rotated.
+    assert "UTC: --rotate --token-name soon issues a new one" in other.err
     ensured = sqlite_commands.bot("--ensure", "--token-name", "soon", "--format", "text")
     assert (ensured.code, ensured.out) == (0, "")
     assert warning in ensured.err
