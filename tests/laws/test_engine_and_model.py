@@ -17,7 +17,7 @@ GROUP, NODE = ("groups", group_id("a")), ("nodes", node_id("x", "a"))
 X = UUID(NODE[1])
 
 
-@pytest.mark.parametrize("worlds", [2, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("worlds", [2, pytest.param(100, marks=pytest.mark.long)])
 def test_engine_and_model_end_in_the_same_rows_and_ask_about_the_same(make: Make, worlds: int) -> None:
     for number in range(worlds):
         rnd = Random(number)
@@ -157,6 +157,25 @@ def test_a_jump_down_below_its_birth_asks_about_an_edited_row_that_was_deleted(m
     pair.sql(group(size=9))
     ready(pair, 2, "overwrite")
     assert pair.move(0) == []
+
+
+@pytest.mark.long
+@differs(
+    "the engine stops for rows that were kept alone, and does not ask about others where it does not stop"
+)
+def test_a_stop_asks_about_a_row_that_is_gone_there(make: Make) -> None:
+    other = {group_id("b"): {"name": "b", "size": 1, "owner_id": None}}
+    first, second = state(), with_node()
+    first["groups"] |= other
+    second["groups"] |= other
+    third = {**second, "groups": {**state()["groups"], group_id("b"): {**other[group_id("b")], "size": 2}}}
+    third["nodes"] = {NODE[1]: {**second["nodes"][NODE[1]], "body": {"k": 1}}}
+    pair = begin(make, first, second, third)
+    ready(pair, 2)
+    pair.sql(sa.delete(GROUPS).where(GROUPS.c.name == "b"))
+    ready(pair, 3, "keep")
+    pair.sql(sa.delete(NODES))
+    assert pair.move(1, "keep") == []
 
 
 # -- where they agree --------------------------------------------------------------------------------

@@ -218,6 +218,18 @@ def test_a_row_that_is_kept_has_back_what_the_seed_wrote_over(way: str) -> None:
     assert values(down(rail, base, 0, way, "keep"), "machine") == [9]
 
 
+def test_an_adopted_row_links_to_one_that_comes_with_the_same_move() -> None:
+    # The row that comes stands later in the order of their ids.
+    adopted = {"k": "p", "a": 1, "machine": "machine:p", "parent": "run:q", "owner": None}
+    rail, base = begin({**machine(), RUN: adopted, ("run", "run:q"): {**adopted, "k": "q", "parent": None}})
+    base = somebodys(base, a=1)
+    link = {"machine": 1, "parent": None, "owner": None}
+    base.rows["run"][2] = {"k": "p", "a": 1, "note": None, **link}
+    base = move(rail, base, 1, "overwrite")
+    assert base.rows["run"][2]["parent"] == "run:q"
+    assert move(rail, base, 0, "abort").rows["run"] == {2: {"k": "p", "a": 1, "note": None, **link}}
+
+
 def test_an_adopted_row_does_not_ask_about_an_owner_who_is_in_no_database() -> None:
     rail, base = begin({**machine(), **run(owner="u")})
     base = somebodys(base, a=1)

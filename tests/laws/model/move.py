@@ -58,7 +58,8 @@ class _Move(Links):
         rows = self._rows()
         for row in rows:
             self.find(row)
-        for row in rows:
+        # Rows that come are decided first: links of the others may lead to them.
+        for row in sorted(rows, key=lambda row: row in self.live):
             self.decide(row)
         self.cut_links()
         self.keep_what_others_point_at(rows[::-1])
