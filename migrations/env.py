@@ -46,18 +46,15 @@ def run(**options: object) -> None:
     """Configure Alembic for a connection or a script, and run the command's migrations."""
     context.configure(
         target_metadata=METADATA,
-        transactional_ddl=True,
         render_as_batch=True,
         render_item=render_item,
-        **seedrail.configure_options(),
+        **seedrail.options(seed_catalog),
         **options,
     )
-    migration = context.get_context()
     arguments = context.get_x_argument(as_dictionary=True)
-    ask_before_dropping(migration, arguments)
-    seedrail.attach(migration, seed_catalog, seed_options(config, arguments, seed_owner))
-    with context.begin_transaction():
-        seedrail.lock(migration, get_settings().lock_timeout)
+    ask_before_dropping(context.get_context(), arguments)
+    told = seed_options(config, arguments, seed_owner)
+    with seedrail.begin(context, told, lock_timeout=get_settings().lock_timeout):
         context.run_migrations()
 
 

@@ -1,7 +1,7 @@
 """The seed engine: seed data as versioned Alembic revisions, so that rollback is a downgrade.
 
-It knows nothing of the application's features. An application declares its seed sets in a SeedCatalog, and
-its `env.py` passes `configure_options()` to Alembic and calls `attach()` and `lock()`.
+An application declares its seed sets in a SeedCatalog. Its `env.py` gives `**options(seeds)` to
+`context.configure`, and runs its migrations inside of `begin(context)`.
 """
 
 from importlib import import_module
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from seedrail.failures import DatabaseFailure, named_failures
     from seedrail.history.history import SEED_BASE
     from seedrail.history.rail import Rail
-    from seedrail.integration.plugin import attach, configure_options, lock
+    from seedrail.integration.plugin import begin, options
     from seedrail.merge.conflicts import ConflictError
     from seedrail.merge.standins import StandIn
-    from seedrail.options import Policy, RunOptions
+    from seedrail.run_options import Policy, RunOptions
     from seedrail.schema.identity import seed_id
     from seedrail.schema.tables import SeedTable
     from seedrail.schema.types import canonical_timestamp
@@ -55,12 +55,11 @@ __all__ = [
     "SetupError",
     "StandIn",
     "StateError",
-    "attach",
+    "begin",
     "canonical_timestamp",
-    "configure_options",
-    "lock",
     "name_problem",
     "named_failures",
+    "options",
     "seed_id",
 ]
 
@@ -73,10 +72,10 @@ _HOMES = {
     "HistoryError": "errors",
     "LockTimeout": "errors",
     "OptionError": "errors",
-    "Policy": "options",
+    "Policy": "run_options",
     "Rail": "history.rail",
     "RailError": "errors",
-    "RunOptions": "options",
+    "RunOptions": "run_options",
     "SEED_BASE": "history.history",
     "SeedCatalog": "documents.sets",
     "SeedError": "errors",
@@ -86,12 +85,11 @@ _HOMES = {
     "SetupError": "errors",
     "StandIn": "merge.standins",
     "StateError": "errors",
-    "attach": "integration.plugin",
+    "begin": "integration.plugin",
     "canonical_timestamp": "schema.types",
-    "configure_options": "integration.plugin",
-    "lock": "integration.plugin",
     "name_problem": "documents.texts",
     "named_failures": "failures",
+    "options": "integration.plugin",
     "seed_id": "schema.identity",
 }
 

@@ -48,7 +48,7 @@ class AccountsInTheWay(AppError):
 def ask_before_dropping(context: MigrationContext, arguments: Mapping[str, str]) -> None:
     """Let a run that drops accounts, by a revision with `drops_accounts`, begin only where it may.
 
-    `arguments` are those of `-x`; ConfigurationError for another value than yes. Before `seedrail.attach`,
+    `arguments` are those of `-x`; ConfigurationError for another value than yes. Before `seedrail.begin`,
     which takes over the steps. A script, which cannot look, stops where there are accounts.
     """
     said = arguments.get(OPTION)

@@ -106,7 +106,8 @@ class PostgreSQLDialect(SeedDialect):
     def load(
         self, connection: Connection, table: sa.Table, columns: Sequence[tuple[str, ColumnType]]
     ) -> Load:
-        return _Copy(connection, table.name, [name for name, _ in columns])
+        kind = _Inserts if connection.dialect.is_async or connection.dialect.driver != "psycopg" else _Copy
+        return kind(connection, table.name, [name for name, _ in columns])
 
     def loads_at_once(self, connection: Connection, tables: Sequence[str]) -> bool:
         """COPY knows no rules, refuses under row security, and leaves nothing to compare the rows with."""
@@ -361,6 +362,28 @@ class _Copy:
 
     def abandon(self, error: BaseException) -> None:
         self._block.__exit__(type(error), error, error.__traceback__)
+        self._cursor.close()
+
+
+class _Inserts:
+    """The same rows by a prepared INSERT, for a driver that has no COPY of psycopg's kind (`run_sync`)."""
+
+    def __init__(self, connection: Connection, table: str, columns: Sequence[str]) -> None:
+        self._cursor: Any = connection.connection.cursor()
+        names = ", ".join(f'"{name}"' for name in columns)
+        # Names are the engine's own; every value is bound, and read by the server as the column's type.
+        self._statement = f'INSERT INTO "{table}" ({names}) VALUES ({", ".join(["%s"] * len(columns))})'  # noqa: S608
+        self._arrived = 0
+
+    def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        self._cursor.executemany(self._statement, rows)
+        self._arrived += int(self._cursor.rowcount)
+
+    def finish(self) -> int:
+        self._cursor.close()
+        return self._arrived
+
+    def abandon(self, error: BaseException) -> None:
         self._cursor.close()
 
 

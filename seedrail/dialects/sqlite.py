@@ -80,7 +80,8 @@ class SQLiteDialect(SeedDialect):
 
     def lock(self, connection: Connection, seconds: float) -> None:
         """SQLite's own write lock: a migrating engine begins with it, a lent connection may not have."""
-        if getattr(connection.connection.dbapi_connection, "in_transaction", True):
+        # The driver's own, for SQLAlchemy's around an asynchronous one does not tell.
+        if getattr(connection.connection.driver_connection, "in_transaction", True):
             return
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,19 +1,21 @@
 """The files of one `alembic revision`: all of them are written, or none stays."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
 from alembic.autogenerate.api import RevisionContext
 from alembic.script import Script
 
-from seedrail.errors import SeedError
+from seedrail.errors import SeedError, SetupError
+from seedrail.history.history import is_seed
 from seedrail.history.rail import Rail
 
 
-def undo_on_failure(context: RevisionContext, rail: Rail) -> None:
+def undo_on_failure(context: RevisionContext, rail: Rail, seed_revision: str) -> None:
     """Take back what a failing command has written by then: a change file without revision, or one of two.
 
+    It fails too where the file of `seed_revision` does not pin its change file.
     Alembic writes a revision when env.py has long ended, and tells nobody; so its last step is wrapped.
     """
     write = context.generate_scripts
@@ -21,7 +23,9 @@ def undo_on_failure(context: RevisionContext, rail: Rail) -> None:
 
     def generate_scripts() -> Iterator[Script | None]:
         try:
-            yield from list(write())
+            scripts = list(write())
+            _refuse_unpinned(scripts, seed_revision)
+            yield from scripts
         except BaseException as error:
             # An interrupt leaves half of it as a full disk does.
             ids = [one.rev_id for one in context.generated_revisions if one.rev_id]
@@ -36,6 +40,15 @@ def undo_on_failure(context: RevisionContext, rail: Rail) -> None:
             raise
 
     cast(Any, context).generate_scripts = generate_scripts
+
+
+def _refuse_unpinned(scripts: Iterable[Script | None], seed_revision: str) -> None:
+    for script in scripts:
+        if script is not None and script.revision == seed_revision and not is_seed(script):
+            raise SetupError(
+                "script.py.mako leaves out what a seed revision says of its change file; nothing was"
+                ' written\n  add `${imports if imports else ""}` below its imports, as in Alembic\'s own'
+            )
 
 
 def _is_of(path: Path, ids: list[str]) -> bool:

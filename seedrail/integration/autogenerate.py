@@ -27,12 +27,9 @@ from seedrail.integration.operations import (
     schema_ops,
 )
 from seedrail.integration.run import SeedRun
-from seedrail.options import Removed
+from seedrail.run_options import Removed
 
 log = logging.getLogger(__name__)
-
-PINS = "seed_pins"
-"""The key in `config.attributes` under which the template finds a new seed revision's change file."""
 
 
 def compare_seeds(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
@@ -70,7 +67,7 @@ def _say_drift(connection: Connection | None, rail: Rail) -> None:
 def process_revision_directives(
     context: MigrationContext, revision: Any, directives: list[MigrationScript]
 ) -> None:
-    """For `context.configure`: one command, and each part of it on its rail.
+    """One command, and each part of it on its rail.
 
     Schema changes become a schema revision after the last one; behind it, or alone, comes a seed revision
     that is the new head. A schema revision without seed changes has one too, empty: the history keeps
@@ -106,7 +103,7 @@ def process_revision_directives(
     seed_id = run.rail.next_revision() if scripts else arguments["rev_id"] or run.rail.next_revision()
     scripts.append(_seed_script(context, run, seed_id, parents, script, schema, pending))
     directives[:] = scripts
-    undo_on_failure(context.opts["revision_context"], run.rail)
+    undo_on_failure(context.opts["revision_context"], run.rail, seed_id)
 
 
 def _is_check(context: MigrationContext) -> bool:
@@ -172,9 +169,6 @@ def _seed_script(
     content, suffix = encode(header, changes)
     path = rail.directory / f"{revision}{suffix}"
     _refuse_pinned(path, {one.file.path for one in rail.revisions})
-    if context.config:
-        pins = context.config.attributes.setdefault(PINS, {})
-        pins[revision] = {"changes": path.name, "sha256": sha256(content)}
     summary = pending.summary() if pending else [_nothing_but(parents[1:])]
     generated = GeneratedSeedsOp(revision, path, content, summary)
     operations: list[MigrateOperation] = [generated]
@@ -186,7 +180,14 @@ def _seed_script(
         upgrade_ops=UpgradeOps(cast(Any, operations)),
         downgrade_ops=DowngradeOps(cast(Any, [DowngradeSeedsOp(revision)])),
         head=cast(Any, tuple(parents)),
+        imports={_pins(path.name, sha256(content))},
     )
+
+
+def _pins(changes: str, digest: str) -> str:
+    """What a seed revision says of its change file: every template renders its imports."""
+    # In one, so that they stay together; the empty line puts them behind whatever is imported.
+    return f"\nseed_changes = {changes!r}\nseed_sha256 = {digest!r}"
 
 
 def _nothing_but(schema: list[str]) -> str:

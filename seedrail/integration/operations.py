@@ -98,6 +98,7 @@ def _downgrade(operations: Operations, operation: DowngradeSeedsOp) -> None:
 
 @Operations.implementation_for(CreateSeedLedgerOp)
 def _create(operations: Operations, operation: CreateSeedLedgerOp) -> None:
+    SeedRun.of(operations.migration_context)
     create_ledger(operations.migration_context, operation.version)
 
 

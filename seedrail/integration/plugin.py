@@ -1,8 +1,9 @@
-"""The Alembic plugin: what `migrations/env.py` calls so that a history carries seeds."""
+"""What an application's `env.py` calls so that its history carries seeds: `options`, then `begin`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import MigrationScript, UpgradeOps
@@ -12,14 +13,22 @@ from alembic.util import PriorityDispatchResult
 
 import seedrail.integration.operations  # noqa: F401 - registers what revisions call
 from seedrail.dialects import dialect_named
-from seedrail.documents.sets import SeedCatalog
 from seedrail.failures import named_failures
+from seedrail.integration import forgotten
 from seedrail.integration.run import LOCK_TIMEOUT, SeedRun
 from seedrail.merge.ledger import TABLE_NAMES
 from seedrail.merge.session import online, open_script, pin, settle_names
-from seedrail.options import RunOptions
+from seedrail.run_options import RunOptions
+
+if TYPE_CHECKING:
+    from seedrail.documents.sets import SeedCatalog
 
 NAME = "seedrail"
+
+IncludeName = Callable[[str | None, Any, Any], bool]
+Directives = Callable[[MigrationContext, Any, list[MigrationScript]], None]
+VersionApplied = Callable[..., None]
+T = TypeVar("T")
 
 
 def setup(plugin: Plugin) -> None:
@@ -29,35 +38,67 @@ def setup(plugin: Plugin) -> None:
 
 @cache
 def register() -> None:
-    """Register the plugin, once a process: an entry point breaks Alembic before 1.20.1."""
+    """Register the plugin, once a process; Alembic before 1.20.1 takes no single module as entry point."""
     setup(Plugin(NAME))
 
 
-def configure_options() -> dict[str, Any]:
-    """Keyword arguments for `context.configure`."""
+def options(
+    seeds: "SeedCatalog | Callable[[], SeedCatalog]",
+    *,
+    include_name: IncludeName | None = None,
+    process_revision_directives: Directives | Sequence[Directives] | None = None,
+    autogenerate_plugins: Sequence[str] = ("alembic.autogenerate.*",),
+    on_version_apply: VersionApplied | Sequence[VersionApplied] = (),
+) -> dict[str, Any]:
+    """Keyword arguments for `context.configure`; hooks of your own are given here instead, and are kept.
+
+    `seeds` may be a function that imports the catalog: it is called when a run needs to know the seed sets.
+    Directives of your own come first, and see one script in which the seeds' changes are an operation.
+    """
     register()
     return {
-        "include_name": _include_name,
-        "process_revision_directives": _process_revision_directives,
-        "autogenerate_plugins": ["alembic.autogenerate.*", NAME],
+        forgotten.SEEDS: seeds,
+        "include_name": _both_include(include_name) if include_name else _include_name,
+        "process_revision_directives": _one_after_another(
+            [*_several(process_revision_directives), _process_revision_directives]
+        ),
+        "autogenerate_plugins": [*autogenerate_plugins, NAME],
+        "on_version_apply": [_begun, *_several(on_version_apply)],
     }
 
 
-def attach(
-    context: MigrationContext, catalog: Callable[[], SeedCatalog], options: RunOptions | None = None
-) -> None:
-    """Let the seeds take part in the run of a context that `context.configure` has just made.
+@contextmanager
+def begin(context: Any, run: RunOptions | None = None, *, lock_timeout: float = 60) -> Iterator[None]:
+    """The transaction of a run, around `context.run_migrations()`; the seeds take part in it.
 
-    `catalog` is called when a run needs to know the seed sets; before it compares models, at the latest.
+    `context` is `alembic.context`, configured. `run` is what the run was told: by `-x` alone, if it is left
+    out. The transaction begins with the write lock; LockTimeout after `lock_timeout` seconds. It works
+    online, with `--sql`, and in a function that `run_sync` calls.
     """
+    migration: MigrationContext = context.get_context()
+    forgotten.check(migration)
+    if migration.dialect.name == "sqlite":
+        # It can, once its transaction was begun by name; Alembic thinks of drivers that do not.
+        migration.impl.transactional_ddl = True
+    seeds = migration.opts[forgotten.SEEDS]
+    given = run or RunOptions.parse(context.get_x_argument(as_dictionary=True), {}, "development")
+    _attach(migration, seeds if callable(seeds) else lambda: seeds, given)
+    with context.begin_transaction():
+        _lock(migration, lock_timeout)
+        yield
+
+
+def _attach(context: MigrationContext, catalog: "Callable[[], SeedCatalog]", options: RunOptions) -> None:
+    """Let the seeds take part in the run of a context."""
     open_script(context)
-    run = SeedRun(context, catalog, options or RunOptions())
+    run = SeedRun(context, catalog, options)
     if "revision_context" in context.opts:
+        # Before models are compared: the catalog may be what imports them.
         _ = run.catalog
     run.attach()
 
 
-def lock(context: MigrationContext, seconds: float) -> None:
+def _lock(context: MigrationContext, seconds: float) -> None:
     """First in the run's transaction: pin the session, wait for other runs; LockTimeout after `seconds`.
 
     From then on a bare name finds the catalog's own table, for the revisions of the schema, too.
@@ -75,7 +116,7 @@ def lock(context: MigrationContext, seconds: float) -> None:
         settle_names(context)
 
 
-# Reading documents takes many imports, and every command passes by here.
+# -- hooks: reading documents takes many imports, and every command passes by here
 
 
 def _compare_seeds(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityDispatchResult:
@@ -95,3 +136,28 @@ def _process_revision_directives(
 def _include_name(name: str | None, type_: str, parents: Mapping[str, Any]) -> bool:
     """Keeps autogenerate from dropping the ledger's tables."""
     return not (type_ == "table" and name in TABLE_NAMES)
+
+
+def _both_include(theirs: IncludeName) -> IncludeName:
+    return lambda name, type_, parents: (
+        bool(theirs(name, type_, parents)) and _include_name(name, type_, parents)
+    )
+
+
+def _one_after_another(hooks: Sequence[Directives]) -> Directives:
+    def process(context: MigrationContext, revision: Any, directives: list[MigrationScript]) -> None:
+        for hook in hooks:
+            hook(context, revision, directives)
+
+    return process
+
+
+def _begun(*, ctx: MigrationContext, **_: Any) -> None:
+    """A step that ran outside of `begin` had neither lock nor seeds: its transaction is to fail."""
+    SeedRun.of(ctx)
+
+
+def _several(given: T | Sequence[T] | None) -> list[T]:
+    if given is None:
+        return []
+    return [*given] if isinstance(given, Sequence) else [given]

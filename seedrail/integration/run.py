@@ -25,17 +25,18 @@ from seedrail.history.history import SEED_BASE, is_seed
 from seedrail.history.placement import without_move
 from seedrail.history.rail import ORPHAN, RESTORE_OR_DELETE, Rail
 from seedrail.history.unreadable import without_function
+from seedrail.integration.forgotten import NOT_BEGUN
 from seedrail.merge.ledger import TABLE_NAMES, metadata, seed_state, stops_above
 from seedrail.merge.session import online, refuse_row_security
-from seedrail.options import RunOptions
 from seedrail.quoting import shown
+from seedrail.run_options import RunOptions
 from seedrail.schema.tables import in_foreign_key_order
 
 log = logging.getLogger(__name__)
 
 _MEMO = "seedrail.integration.run"
 LOCK_TIMEOUT = "seedrail.lock_timeout"
-"""Where `lock` leaves its seconds, for the waits of the move."""
+"""Where `begin` leaves its seconds, for the waits of the move."""
 _TALLIES = ("inserted", "updated", "deleted", "adopted", "kept", "overwritten", "links filled")
 
 
@@ -76,7 +77,7 @@ class SeedRun:
 
     @property
     def lock_timeout(self) -> float | None:
-        """The seconds that `lock` was given, if it was called."""
+        """The seconds that the run may wait for others, if it began."""
         seconds: float | None = self.context.impl.memo.get(LOCK_TIMEOUT)
         return seconds
 
@@ -93,10 +94,10 @@ class SeedRun:
 
     @classmethod
     def of(cls, context: MigrationContext) -> "SeedRun":
-        """The run that `attach` put into a context; SetupError when env.py did not call it."""
+        """The run that takes part in a context; SetupError where env.py did not begin it."""
         run = context.impl.memo.get(_MEMO)
         if not isinstance(run, cls):
-            raise SetupError("migrations/env.py must call app.seedrail.attach() after configure()")
+            raise SetupError(NOT_BEGUN)
         return run
 
     def attach(self) -> None:

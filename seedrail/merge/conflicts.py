@@ -10,8 +10,8 @@ from sqlalchemy.engine import Connection
 from seedrail.errors import FAULT_LIMIT, SeedError
 from seedrail.history.rownames import RowNames
 from seedrail.merge.program import Plan, conflicts, pointing_rows
-from seedrail.options import Policy
 from seedrail.quoting import quoted, shown
+from seedrail.run_options import Policy
 
 NAMED = 3
 """How many of the rows that point at one are named."""

@@ -26,9 +26,9 @@ from seedrail.merge.live import Live, read_live
 from seedrail.merge.loads import BulkLoader
 from seedrail.merge.program import ADOPTED, DELETED, EDITED, KEPT, Plan
 from seedrail.merge.stage import StagedTable, load_changes, staged_table
-from seedrail.options import Policy
 from seedrail.progress import Progress
 from seedrail.quoting import said, shown
+from seedrail.run_options import Policy
 from seedrail.schema.tables import in_foreign_key_order
 
 log = logging.getLogger(__name__)

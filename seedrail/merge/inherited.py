@@ -14,8 +14,8 @@ from seedrail.merge.guards import stop_if_any
 from seedrail.merge.program import Plan
 from seedrail.merge.session import online
 from seedrail.merge.stage import StagedTable
-from seedrail.options import Policy
 from seedrail.quoting import shown
+from seedrail.run_options import Policy
 
 
 def refuse_inherited(context: MigrationContext, plan: Plan) -> None:

@@ -34,9 +34,9 @@ from seedrail.merge.stage import Loader, StagedTable, load_changes, staged_table
 from seedrail.merge.standins import StandIns, find_stand_ins
 from seedrail.merge.unknown import Models, guard_columns, guard_later_columns
 from seedrail.merge.watch import is_watched, refuse_interference, refuse_missed
-from seedrail.options import Policy, RunOptions
 from seedrail.progress import Progress
 from seedrail.quoting import one_line, said
+from seedrail.run_options import Policy, RunOptions
 from seedrail.schema.tables import FrozenTable, Reference, in_foreign_key_order
 
 log = logging.getLogger(__name__)

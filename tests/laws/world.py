@@ -72,12 +72,9 @@ from alembic import context
 import seedrail
 
 def run(**options):
-    context.configure(target_metadata=None, transactional_ddl=True, **seedrail.configure_options(), **options)
-    migration = context.get_context()
     attributes = context.config.attributes
-    seedrail.attach(migration, lambda: attributes["catalog"], attributes["options"])
-    with context.begin_transaction():
-        seedrail.lock(migration, 10)
+    context.configure(target_metadata=None, **seedrail.options(lambda: attributes["catalog"]), **options)
+    with seedrail.begin(context, attributes["options"], lock_timeout=10):
         context.run_migrations()
 
 if context.is_offline_mode():

@@ -24,14 +24,10 @@ import seedrail
 attributes = context.config.attributes
 
 def run(**options):
-    wired = seedrail.configure_options()
     # The seeds alone: the table is not Alembic's.
-    wired["autogenerate_plugins"] = wired["autogenerate_plugins"][-1:]
-    context.configure(target_metadata=attributes["metadata"], transactional_ddl=True, **wired, **options)
-    migration = context.get_context()
-    seedrail.attach(migration, lambda: attributes["catalog"], attributes["options"])
-    with context.begin_transaction():
-        seedrail.lock(migration, 10)
+    wired = seedrail.options(attributes["catalog"], autogenerate_plugins=())
+    context.configure(target_metadata=attributes["metadata"], **wired, **options)
+    with seedrail.begin(context, attributes["options"], lock_timeout=10):
         context.run_migrations()
 
 if context.is_offline_mode():
@@ -43,10 +39,7 @@ else:
 TEMPLATE = """
 from alembic import op
 revision, down_revision, branch_labels, depends_on = ${repr(up_revision)}, ${repr(down_revision)}, None, None
-<% pin = (config.attributes.get("seed_pins") or {}).get(up_revision) %>
-% if pin:
-seed_changes, seed_sha256 = ${repr(pin["changes"])}, ${repr(pin["sha256"])}
-% endif
+${imports}
 def upgrade():
     ${upgrades}
 def downgrade():

@@ -26,12 +26,9 @@ import seedrail
 
 def run(**options):
     attributes = context.config.attributes
-    context.configure(target_metadata=attributes["metadata"], transactional_ddl=True, render_as_batch=True,
-                      **seedrail.configure_options(), **options)
-    migration = context.get_context()
-    seedrail.attach(migration, lambda: attributes["catalog"], attributes["options"])
-    with context.begin_transaction():
-        seedrail.lock(migration, 10)
+    context.configure(target_metadata=attributes["metadata"], render_as_batch=True,
+                      **seedrail.options(attributes["catalog"]), **options)
+    with seedrail.begin(context, attributes["options"], lock_timeout=10):
         context.run_migrations()
 
 if context.is_offline_mode():

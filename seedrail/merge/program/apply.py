@@ -19,7 +19,7 @@ from seedrail.merge.program.parts import (
 from seedrail.merge.program.references import unheld
 from seedrail.merge.program.remember import forget, remember
 from seedrail.merge.stage import StagedTable
-from seedrail.options import Policy
+from seedrail.run_options import Policy
 
 
 def apply(plan: Plan) -> Iterator[Statement]:

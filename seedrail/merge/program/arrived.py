@@ -11,7 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from seedrail.merge.program.parts import Plan, Statement, equal
 from seedrail.merge.stage import StagedTable
-from seedrail.options import Policy
+from seedrail.run_options import Policy
 
 
 def arrived(plan: Plan) -> Iterator[Statement]:

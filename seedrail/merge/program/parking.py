@@ -14,7 +14,7 @@ from seedrail.merge.program.parts import Plan, Statement, equal
 from seedrail.merge.program.references import unheld
 from seedrail.merge.program.spare import spare_values
 from seedrail.merge.stage import StagedTable
-from seedrail.options import Policy
+from seedrail.run_options import Policy
 from seedrail.schema.uniques import Unique
 
 WIDE = 36

@@ -11,7 +11,7 @@ from seedrail.dialects import SeedDialect
 from seedrail.merge.ledger import seed_ledger
 from seedrail.merge.stage import StagedTable
 from seedrail.merge.standins import StandIns
-from seedrail.options import Policy
+from seedrail.run_options import Policy
 from seedrail.schema.tables import Reference
 from seedrail.schema.uniques import Unique
 

@@ -22,7 +22,7 @@ from seedrail.merge.program.parts import (
     pre_image,
 )
 from seedrail.merge.stage import StagedTable
-from seedrail.options import Policy
+from seedrail.run_options import Policy
 from seedrail.schema.tables import Reference
 
 

@@ -17,7 +17,7 @@ from seedrail.merge.program.parts import (
 )
 from seedrail.merge.program.standins import trim_jumps
 from seedrail.merge.stage import StagedTable
-from seedrail.options import Policy
+from seedrail.run_options import Policy
 
 
 def remember(plan: Plan, table: StagedTable) -> Iterator[Statement]:

@@ -15,7 +15,7 @@ from seedrail.merge.program.parts import (
     into_ledger,
 )
 from seedrail.merge.stage import StagedTable
-from seedrail.options import Policy
+from seedrail.run_options import Policy
 
 _EDITED = ["edited row", "edited before"]
 
