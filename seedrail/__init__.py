@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seedrail import failures
     from seedrail.documents.faults import DocumentError
     from seedrail.documents.sets import SeedCatalog, SeedRow, SeedSet
     from seedrail.documents.texts import name_problem
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
         SetupError,
         StateError,
     )
-    from seedrail.failures import DatabaseFailure, named_failures
+    from seedrail.failures import DatabaseFailure, failure_of, named_failures
     from seedrail.history.history import SEED_BASE
     from seedrail.history.rail import Rail
+    from seedrail.integration.drift import report_drift
     from seedrail.integration.plugin import begin, options
     from seedrail.merge.conflicts import ConflictError
     from seedrail.merge.standins import StandIn
+    from seedrail.quoting import defused, harmless, quoted, said, shown
     from seedrail.run_options import Policy, RunOptions
     from seedrail.schema.identity import seed_id
     from seedrail.schema.tables import SeedTable
@@ -57,10 +60,18 @@ __all__ = [
     "StateError",
     "begin",
     "canonical_timestamp",
+    "defused",
+    "failure_of",
+    "failures",
+    "harmless",
     "name_problem",
     "named_failures",
     "options",
+    "quoted",
+    "report_drift",
+    "said",
     "seed_id",
+    "shown",
 ]
 
 _HOMES = {
@@ -87,10 +98,17 @@ _HOMES = {
     "StateError": "errors",
     "begin": "integration.plugin",
     "canonical_timestamp": "schema.types",
+    "defused": "quoting",
+    "failure_of": "failures",
+    "harmless": "quoting",
     "name_problem": "documents.texts",
     "named_failures": "failures",
     "options": "integration.plugin",
+    "quoted": "quoting",
+    "report_drift": "integration.drift",
+    "said": "quoting",
     "seed_id": "schema.identity",
+    "shown": "quoting",
 }
 
 

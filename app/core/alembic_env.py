@@ -18,8 +18,7 @@ from app.core.exits import exit_code_of, interruption, wants_traceback
 from app.core.signals import signals_heeded
 from app.core.streams import Notices, Output, finish, say, speak_utf8
 from app.core.types import UTCDateTime
-from seedrail import RunOptions, StandIn
-from seedrail.failures import named_failures
+from seedrail import RunOptions, StandIn, named_failures
 
 OPTIONS, QUIET = "seed_options", "quiet"
 """The attributes of a Config by which a program says what the command line says with `-x` and `-q`."""

@@ -18,7 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 from sqlalchemy.pool import NullPool, Pool, PoolProxiedConnection, QueuePool
 from sqlalchemy.util import await_only, greenlet_spawn
 
-from seedrail.failures import UNUSABLE, failure_of
+from seedrail import failure_of, failures
 
 PATIENCE = 0.25
 """Seconds after which the caller goes on; the write may still end by itself."""
@@ -128,7 +128,7 @@ def _run(engine: Engine, write: Write, tries: _Tries) -> None:
                 _run_on_postgresql(connection, write)
     except Exception as error:
         failure = failure_of(error)
-        if failure is None or failure.exit_code == UNUSABLE:
+        if failure is None or failure.exit_code == failures.UNUSABLE:
             tries.paused_until = time.monotonic() + PAUSE
         _log.debug("a write aside failed: %s", failure.reason if failure else type(error).__name__)
 

@@ -17,7 +17,7 @@ from app.core.exits import DONE, after_commit
 from app.core.signals import signals_held
 from app.core.streams import say
 from app.core.witnesses import Verdict, Witness, look_for, witness_of
-from seedrail.failures import LOCKED, LOST, failure_of
+from seedrail import failure_of, failures
 
 ANSWERED_WITHIN = 60.0
 """Seconds for which an answer is waited for: a commit writes a few rows."""
@@ -121,5 +121,5 @@ def _is_an_answer(error: BaseException, connection: Connection) -> bool:
     if failure is None:
         return False
     if connection.dialect.name == "sqlite":
-        return failure.kind is LOCKED
-    return failure.kind is not LOST and not getattr(error, "connection_invalidated", True)
+        return failure.kind is failures.LOCKED
+    return failure.kind is not failures.LOST and not getattr(error, "connection_invalidated", True)

@@ -17,15 +17,7 @@ from app.core.errors import ConfigurationError, DatabaseUnavailable
 from app.core.patience import PATIENCE, SLICE, patience_of, patiently, seconds_for, wait_in_slices
 from app.core.shown_urls import without_values
 from app.core.sqlite import make_private, require_folder
-from seedrail.failures import (
-    LOST,
-    UNREACHED,
-    UNUSABLE,
-    DatabaseFailure,
-    failure_of,
-    named_failures,
-)
-from seedrail.quoting import said
+from seedrail import DatabaseFailure, failure_of, failures, named_failures, said
 
 
 def canonical_json(value: Any) -> str:
@@ -166,7 +158,7 @@ def connected(engine: Engine, *, lock_timeout: float | None = None) -> Iterator[
                     patiently(lambda: cursor.execute("PRAGMA schema_version"), patience_of(engine))
             yield connection
     except DatabaseFailure as failure:
-        if failure.exit_code != UNUSABLE:
+        if failure.exit_code != failures.UNUSABLE:
             raise
         unavailable = DatabaseUnavailable(engine.url, failure)
         # A traceback shows the driver's error as it is.
@@ -193,10 +185,10 @@ def _connection(engine: Engine) -> Connection:
         raise _refused_option(engine.url, said(error.orig)) from None
     except OperationalError as error:
         failure = failure_of(error)
-        if failure is None or failure.kind is not LOST:
+        if failure is None or failure.kind is not failures.LOST:
             raise
         # What was never had cannot have been lost in the middle of something.
-        raise DatabaseFailure(UNREACHED, failure.reason) from error
+        raise DatabaseFailure(failures.UNREACHED, failure.reason) from error
 
 
 @lru_cache(maxsize=1)

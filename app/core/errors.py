@@ -4,8 +4,7 @@ from sqlalchemy.engine import URL
 
 from app.core.rights import grant_for
 from app.core.shown_urls import shown_url, without_values
-from seedrail.failures import DatabaseFailure, failure_of
-from seedrail.quoting import defused
+from seedrail import DatabaseFailure, defused, failure_of
 
 
 class AppError(Exception):

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.core.config import LONGEST_WAIT, get_settings
 from app.core.errors import ConfigurationError, LockTimedOut
 from app.core.patience import PATIENCE
-from seedrail.failures import LOCKED, failure_of
+from seedrail import failure_of, failures
 
 _NAMESPACE = "seedrail"
 _LEVELS = ("read committed", "read uncommitted")
@@ -48,7 +48,7 @@ def take_lock(session: Session, table: Table, seconds: float | None = None) -> N
             session.execute(select(func.pg_advisory_xact_lock(cast(number, BigInteger))))
     except DBAPIError as error:
         failure = failure_of(error)
-        if failure is not None and failure.kind is LOCKED:
+        if failure is not None and failure.kind is failures.LOCKED:
             raise LockTimedOut(seconds) from None
         raise
 

@@ -15,9 +15,7 @@ from app.core.errors import SchemaBehind
 from app.core.exits import after_commit
 from app.core.shown_urls import shown_url
 from app.core.sqlite import is_there
-from seedrail import SEED_BASE, Rail, StateError
-from seedrail.failures import NO_SCHEMA, DatabaseFailure
-from seedrail.quoting import shown
+from seedrail import SEED_BASE, DatabaseFailure, Rail, StateError, failures, report_drift, shown
 
 
 def alembic_config(options: Mapping[str, str | None] | None = None, *, quiet: bool = False) -> Config:
@@ -43,13 +41,11 @@ def seed(*, quiet: bool = False, **options: str | None) -> tuple[str, ...]:
 
 def _say_drift(config: Config) -> None:
     # Not of the engine that migrates: nobody has to wait for a comparison.
-    from seedrail.merge import drift
-
     engine = new_engine()
     try:
         with connected(engine) as connection:
             rail = Rail(ScriptDirectory.from_config(config))
-            drift.report(lambda: drift.differences(connection, rail, quiet=False), logging.INFO)
+            report_drift(connection, rail, logging.INFO, quiet=False)
     finally:
         engine.dispose()
 
@@ -89,7 +85,7 @@ def _may_be_there(url: URL) -> bool:
 
 def _require_visible_schema(connection: Connection) -> None:
     if connection.dialect.name == "postgresql" and connection.scalar(text("SELECT current_schema()")) is None:
-        raise DatabaseFailure(NO_SCHEMA, "the role sees no schema")
+        raise DatabaseFailure(failures.NO_SCHEMA, "the role sees no schema")
 
 
 def require_schema() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sqlalchemy.engine import URL
 
-from seedrail.failures import RIGHT, DatabaseFailure
+from seedrail import DatabaseFailure, failures
 
 _NAME = r'("(?:[^"]|"")+"|[\w$]+)'
 _TABLES = re.compile(rf"\b(?:INTO|UPDATE|FROM|JOIN|TABLE)\s+(?:ONLY\s+)?(?:{_NAME}\.)?{_NAME}", re.IGNORECASE)
@@ -17,7 +17,7 @@ def grant_for(failure: DatabaseFailure, url: URL) -> str | None:
     The statement that was refused tells it: the words of the server are in its own language.
     """
     statement = getattr(failure.__cause__, "statement", None)
-    if failure.kind is not RIGHT or not statement:
+    if failure.kind is not failures.RIGHT or not statement:
         return None
     tables = [table for table in _named(statement) if _says(failure.reason, table)]
     if not tables:

@@ -12,7 +12,7 @@ from types import TracebackType
 from app.core.commits import Stake
 from app.core.errors import OutputError
 from app.core.signals import signals_held
-from seedrail.quoting import shown
+from seedrail import shown
 
 _NAME_KEPT = 100
 """Bytes of the file's name in that of its temporary one, which must not get too long for the folder."""

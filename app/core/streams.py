@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 from app.core.errors import OutputError
-from seedrail.quoting import defused
+from seedrail import defused
 
 
 def speak_utf8() -> None:

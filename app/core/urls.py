@@ -9,7 +9,7 @@ from sqlalchemy.exc import ArgumentError
 
 from app.core.errors import ConfigurationError
 from app.core.sqlite import OPTIONS, file_of
-from seedrail.quoting import harmless
+from seedrail import harmless
 
 _DRIVERS = {
     "postgres": ("postgresql+psycopg", "postgresql+psycopg"),

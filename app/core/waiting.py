@@ -11,7 +11,7 @@ from app.core.engines import connected, new_engine
 from app.core.errors import ConfigurationError, DatabaseUnavailable
 from app.core.streams import say
 from app.core.urls import libpq_options
-from seedrail.failures import UNREACHED, DatabaseFailure
+from seedrail import DatabaseFailure, failures
 
 _LONGEST_PAUSE = 1.0
 _SHORTEST_TIMEOUT = 2
@@ -96,4 +96,4 @@ def _may_come(engine: Engine, error: DatabaseUnavailable) -> bool:
 
 def _gave_up(engine: Engine, error: DatabaseUnavailable, seconds: float) -> DatabaseUnavailable:
     reason = f"{error.reason}; waited {seconds:g} s for it"
-    return DatabaseUnavailable(engine.url, DatabaseFailure(UNREACHED, reason))
+    return DatabaseUnavailable(engine.url, DatabaseFailure(failures.UNREACHED, reason))

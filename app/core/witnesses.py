@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from seedrail.failures import LOST, RIGHT, failure_of
+from seedrail import failure_of, failures
 
 PATIENCE = 15.0
 """Seconds for which an answer is looked for: a server that restarts needs some."""
@@ -91,7 +91,7 @@ def _status(engine: Engine, number: str) -> str | None:
             return status
     except DBAPIError as error:
         failure = failure_of(error)
-        if failure is None or failure.kind is LOST:
+        if failure is None or failure.kind is failures.LOST:
             raise
         # Of a number that this server has not come to, it says so by an error.
         return None
@@ -120,6 +120,6 @@ def _is_there(engine: Engine, witness: Witness) -> bool | None:
                 found = False
         except DBAPIError as error:
             failure = failure_of(error)
-            if failure is None or failure.kind is not RIGHT:
+            if failure is None or failure.kind is not failures.RIGHT:
                 raise
     return found

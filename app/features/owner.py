@@ -4,8 +4,7 @@ from sqlalchemy import func, or_, select
 
 from app.features.simulations import Simulation
 from app.features.users import User
-from seedrail import StandIn
-from seedrail.quoting import shown
+from seedrail import StandIn, shown
 
 
 def seed_owner(name: str, setting: str) -> tuple[StandIn, ...]:

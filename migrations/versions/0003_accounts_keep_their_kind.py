@@ -13,7 +13,7 @@ from alembic import context, op
 from alembic.util import CommandError
 from sqlalchemy.dialects.postgresql import JSONB
 
-from seedrail.quoting import shown
+from seedrail import shown
 
 revision = "0003"
 down_revision = "0002"

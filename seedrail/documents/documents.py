@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from seedrail.documents.faults import DocumentError, Fault, explain, show_value
-from seedrail.documents.integrity import Lost, Placed, Rows, check_links, check_unique
+from seedrail.documents.integrity import Lost, Placed, Rows, check_links, check_unique, settle_defaults
 from seedrail.documents.sets import SeedCatalog, SeedRow, SeedSet
 from seedrail.documents.sources import Problem, Source, parse
 from seedrail.documents.texts import name_problem
-from seedrail.documents.unnamed import settle_defaults
 from seedrail.errors import SetupError
 from seedrail.schema.identity import seed_id_of
 from seedrail.schema.tables import FrozenTable, row_key

@@ -1,12 +1,12 @@
-"""Whether the rows of all documents fit together: unique keys, links that lead somewhere, no circles."""
+"""Whether the rows of all documents fit together: unique keys, links that lead somewhere, defaults."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from seedrail.documents.faults import Fault, Path, show_path, show_value
 from seedrail.documents.sources import ABSENT, Problem, Source
-from seedrail.schema.tables import FrozenTable
+from seedrail.schema.tables import FrozenTable, optional_columns
 
 Rows = dict[str, dict[str, dict[str, Any]]]
 """Canonical rows by table and seed id."""
@@ -155,3 +155,44 @@ def _scalars(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 def _camel(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(part.title() for part in rest)
+
+
+# -- columns with a server default that rows do not name
+#
+# A column that no row names is left out of the seed. Once it is seeded it stays so, for what is in the rows
+# must not depend on the revisions that a database went through: a row that does not name it has the default.
+
+
+def settle_defaults(
+    tables: Mapping[str, FrozenTable], before: Mapping[str, FrozenTable], placed: Iterable[Placed]
+) -> tuple[dict[str, FrozenTable], list[Fault]]:
+    """The tables without the columns that nothing seeds, and the rows' faults; completes the rows."""
+    having = {name for name, table in tables.items() if optional_columns(table)}
+    rows = [row for row in placed if row.table.name in having]
+    named: dict[str, set[str]] = {name: set() for name in having}
+    for row in rows:
+        named[row.table.name].update(row.values)
+    settled = {
+        name: _left_out(table, before.get(name), named.get(name, ())) for name, table in tables.items()
+    }
+    return settled, [fault for row in rows for fault in _complete(row, settled[row.table.name])]
+
+
+def _left_out(table: FrozenTable, before: FrozenTable | None, named: Iterable[str]) -> FrozenTable:
+    seeded = {*named, *(before.columns if before else ())}
+    return table.without([name for name in optional_columns(table) if name not in seeded])
+
+
+def _complete(row: Placed, table: FrozenTable) -> Iterator[Fault]:
+    """Give a row the defaults of columns that others name."""
+    for name in optional_columns(table):
+        default = table.columns[name].default
+        if name in row.values or default is None:
+            continue
+        if default.literal:
+            row.values[name] = default.value
+        else:
+            yield row.source.fault(
+                row.place(name),
+                "must have a value: other rows have one, and the database computes the column's default",
+            )

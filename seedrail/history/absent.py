@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from seedrail.errors import RailError, SetupError
 from seedrail.history.history import downs, file_name
-from seedrail.history.rail import Rail
+from seedrail.history.rail.line import Rail
 from seedrail.schema.tables import FrozenTable
 
 

@@ -67,7 +67,7 @@ class History:
             except (Exception, SystemExit) as error:  # a revision file is a program: it may fail in any way
                 failure = error
             if failure or len(revision_files(self.scripts)) != len(found):
-                from seedrail.history.unreadable import what_is_wrong
+                from seedrail.history.rail.unreadable import what_is_wrong
 
                 fault = what_is_wrong(self.scripts, failure)
                 if fault:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from seedrail.history.changes import Row
 from seedrail.history.history import SEED_BASE
 from seedrail.history.lines import Lone
-from seedrail.history.rail import Rail
+from seedrail.history.rail.line import Rail
 from seedrail.quoting import shown
 from seedrail.schema.identity import canonical_json
 from seedrail.schema.tables import FrozenTable

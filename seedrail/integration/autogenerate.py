@@ -9,16 +9,17 @@ from alembic.operations import MigrateOperation
 from alembic.operations.ops import DowngradeOps, MigrationScript, UpgradeOps
 from alembic.runtime.migration import MigrationContext
 from alembic.util import PriorityDispatchResult, to_tuple
-from sqlalchemy.engine import Connection
 
 from seedrail.documents.documents import read
-from seedrail.documents.unnamed import assumed_values, settle_defaults
+from seedrail.documents.integrity import settle_defaults
 from seedrail.errors import ChangeFileError, RailError
+from seedrail.history.assumed import assumed_values
 from seedrail.history.changefile import Header, encode, sha256
 from seedrail.history.changes import Change, diff
-from seedrail.history.newfiles import undo_on_failure
-from seedrail.history.placement import refuse_above_rail
 from seedrail.history.rail import ORPHAN, RESTORE_OR_DELETE, Rail
+from seedrail.history.rail.newfiles import undo_on_failure
+from seedrail.history.rail.placement import refuse_above_rail
+from seedrail.integration.drift import report_drift
 from seedrail.integration.operations import (
     DowngradeSeedsOp,
     GeneratedSeedsOp,
@@ -40,7 +41,9 @@ def compare_seeds(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityD
         rail.verify(rail.revisions)
         if _is_check(context.migration_context):
             run.check_content()
-            _say_drift(context.connection, rail)
+            if context.connection is not None:
+                # People's edits are no reason to fail a check; that they are there is worth a warning.
+                report_drift(context.connection, rail, logging.WARNING)
         before, released = rail.fold(rail.head)
         frozen = rail.tables_at(rail.head)
         rows, tables = read(run.catalog, frozen)
@@ -54,14 +57,6 @@ def compare_seeds(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityD
             # Alembic's own type wants one of its classes; any MigrateOperation does.
             upgrade_ops.ops.append(cast(Any, pending))
     return PriorityDispatchResult.CONTINUE
-
-
-def _say_drift(connection: Connection | None, rail: Rail) -> None:
-    """People's edits are no reason to fail a check; that they are there is worth a warning."""
-    if connection is not None:
-        from seedrail.merge import drift
-
-        drift.report(lambda: drift.differences(connection, rail), logging.WARNING)
 
 
 def process_revision_directives(

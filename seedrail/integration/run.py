@@ -20,11 +20,11 @@ from seedrail.dialects import dialect_named
 from seedrail.documents.sets import SeedCatalog
 from seedrail.errors import OptionError, SetupError, StateError
 from seedrail.failures import named_failures
-from seedrail.history.heads import refuse_merge, refuse_step_from_several, with_way_out
 from seedrail.history.history import SEED_BASE, is_seed
-from seedrail.history.placement import without_move
 from seedrail.history.rail import ORPHAN, RESTORE_OR_DELETE, Rail
-from seedrail.history.unreadable import without_function
+from seedrail.history.rail.heads import refuse_merge, refuse_step_from_several, with_way_out
+from seedrail.history.rail.placement import without_move
+from seedrail.history.rail.unreadable import without_function
 from seedrail.integration.forgotten import NOT_BEGUN
 from seedrail.merge.ledger import TABLE_NAMES, metadata, seed_state, stops_above
 from seedrail.merge.session import online, refuse_row_security

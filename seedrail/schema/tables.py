@@ -282,3 +282,8 @@ def _references(table: sa.Table) -> tuple[Reference, ...]:
 def row_key(table: FrozenTable, row: Mapping[str, Any]) -> Sequence[Any]:
     """The natural key's values of a canonical row."""
     return [row[name] for name in table.key]
+
+
+def optional_columns(table: FrozenTable) -> list[str]:
+    """The columns of a table that may be left to the database: they have a default, and are not its key."""
+    return [name for name, column in table.columns.items() if column.default and name not in table.key]

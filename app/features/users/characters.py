@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from seedrail.quoting import harmless
+from seedrail import harmless
 
 _SPECIAL = {
     "\0": "a NUL character",

@@ -14,7 +14,7 @@ from app.features.users.characters import unseen
 from app.features.users.errors import InvalidName, PolicyError
 from app.features.users.strength import is_guessable
 from app.features.users.tokens import is_alike
-from seedrail.quoting import quoted
+from seedrail import quoted
 
 SHORTEST = 15
 """Characters of the shortest password, as NIST SP 800-63B-4 asks where nothing else guards an account."""

@@ -26,7 +26,7 @@ from app.scripts.users.output import (
     show,
     told,
 )
-from seedrail.quoting import shown
+from seedrail import shown
 
 
 def issue(

@@ -8,7 +8,7 @@ from typing import Any
 from app.features.users import ApiToken, User
 from app.features.users.service import Account, Expiring, TokenStatus
 from app.scripts.users.output import SecretFormat
-from seedrail.quoting import shown
+from seedrail import shown
 
 Listed = Iterable[tuple[ApiToken, TokenStatus]]
 

@@ -13,7 +13,7 @@ from seedrail.history.changefile import ChangeFile, Header
 from seedrail.history.changes import Change, Row, State, merged, net
 from seedrail.history.history import SEED_BASE, History, branched, downs, file_name, is_seed, on_rail
 from seedrail.history.lines import Lone, lone_or_net
-from seedrail.history.placement import check_placement
+from seedrail.history.rail.placement import check_placement
 from seedrail.quoting import harmless, shown
 from seedrail.schema.tables import FrozenTable
 

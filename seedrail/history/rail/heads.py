@@ -11,8 +11,8 @@ from alembic.util import CommandError
 
 from seedrail.errors import RailError
 from seedrail.history.history import SEED_BASE
-from seedrail.history.placement import CLOSE, refuse_above_rail
-from seedrail.history.rail import Rail
+from seedrail.history.rail.line import Rail
+from seedrail.history.rail.placement import CLOSE, refuse_above_rail
 from seedrail.quoting import shown
 
 

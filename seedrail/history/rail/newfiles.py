@@ -9,7 +9,7 @@ from alembic.script import Script
 
 from seedrail.errors import SeedError, SetupError
 from seedrail.history.history import is_seed
-from seedrail.history.rail import Rail
+from seedrail.history.rail.line import Rail
 
 
 def undo_on_failure(context: RevisionContext, rail: Rail, seed_revision: str) -> None:
