@@ -7,7 +7,7 @@ WORKDIR /srv/seedrail
 # The environment first: a change of the application does not install it again.
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN mkdir seedrail && touch seedrail/__init__.py \
-    && pip install --no-cache-dir --disable-pip-version-check -c constraints.txt -e . \
+    && pip install --no-cache-dir --disable-pip-version-check -c constraints.txt -e '.[catalog]' \
     && useradd --system --no-create-home seedrail
 
 COPY alembic.ini ./

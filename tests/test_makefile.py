@@ -182,7 +182,7 @@ def test_a_changed_list_of_what_is_needed_is_installed_once(machine: Machine) ->
 def test_what_tests_need_comes_with_dev_and_covers_install(machine: Machine) -> None:
     python = machine.python("python3")
     assert machine.make(python, "dev").returncode == 0
-    assert machine.calls.read_text().rstrip().endswith("-c constraints.txt -e .[dev]")
+    assert machine.calls.read_text().rstrip().endswith("-c constraints.txt -e .[catalog,dev]")
     machine.works(python)
     assert machine.installs() == 1
 

@@ -61,6 +61,8 @@ class _Story:
     database: Database
     printed: str = ""
     ran: list[str] = field(default_factory=list)
+    path: str = ""
+    """Where Python looks besides."""
 
     def tell(self, document: str) -> None:
         for one in steps(document):
@@ -123,7 +125,7 @@ class _Story:
         if self.database.kind == "postgresql":
             url = make_url(self.database.url).set(drivername="postgresql")
             kept["DATABASE_URL"] = url.render_as_string(hide_password=False)
-        return {**kept, "PATH": self._path(), "PYTHONUNBUFFERED": "1"}
+        return {**kept, "PATH": self._path(), "PYTHONPATH": self.path, "PYTHONUNBUFFERED": "1"}
 
     def _path(self) -> str:
         client = str(Path(self.database.client[0]).parent)
@@ -178,11 +180,11 @@ def test_the_designs_line_of_a_change_file_is_one() -> None:
 @pytest.mark.long
 def test_the_engine_works_in_another_project_as_its_guide_says(database: Database, tmp_path: Path) -> None:
     root = tmp_path / "shop"
-    shutil.copytree(ROOT / "seedrail", root / "seedrail", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "migrations" / "script.py.mako", root)
+    root.mkdir()
     embedded = _embedded(database, root / "shop.db")
     try:
-        _Story(root, embedded).tell("docs/seeding-your-own.md")
+        # As installed from this checkout.
+        _Story(root, embedded, path=str(ROOT)).tell("docs/seeding-your-own.md")
     finally:
         embedded.close()
 
