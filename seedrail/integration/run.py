@@ -10,14 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.util import CommandError
 
 from seedrail.dialects import dialect_named
-from seedrail.documents.sets import SeedCatalog
 from seedrail.errors import OptionError, SetupError, StateError
 from seedrail.failures import named_failures
 from seedrail.history.history import SEED_BASE, is_seed
@@ -31,6 +30,9 @@ from seedrail.merge.session import online, refuse_row_security
 from seedrail.quoting import shown
 from seedrail.run_options import RunOptions
 from seedrail.schema.tables import in_foreign_key_order
+
+if TYPE_CHECKING:
+    from seedrail.documents.sets import SeedCatalog
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ class SeedRun:
     """The engine's part of one run of Alembic's environment."""
 
     def __init__(
-        self, context: MigrationContext, catalog: Callable[[], SeedCatalog], options: RunOptions
+        self, context: MigrationContext, catalog: "Callable[[], SeedCatalog]", options: RunOptions
     ) -> None:
         if context.script is None:
             raise SetupError("seeds need Alembic's script directory; run them through its commands")
@@ -82,7 +84,7 @@ class SeedRun:
         return seconds
 
     @cached_property
-    def catalog(self) -> SeedCatalog:
+    def catalog(self) -> "SeedCatalog":
         """The application's seed sets."""
         return self._catalog()
 
