@@ -241,6 +241,35 @@ def test_an_adopted_row_does_not_ask_about_an_owner_who_is_in_no_database() -> N
     assert move(rail, base, 0, "abort").rows == start.rows
 
 
+def kept_at_2() -> tuple[History, Base]:
+    """A cell that somebody set to 9, which `keep` left at position 2."""
+    rail, base = begin(machine(), machine(a=2), machine(a=3))
+    base = edited(move(rail, base, 1, "abort"), MACHINE, a=9)
+    return rail, move(rail, base, 2, "keep")
+
+
+def test_overwrite_decides_anew_about_a_cell_that_was_kept() -> None:
+    rail, base = kept_at_2()
+    base = move(rail, base, 3, "overwrite")
+    assert values(base, "machine") == [3]
+    assert base.claims[MACHINE]["a"] == [Claim(2, 9, Stands.OWNER), Claim(3, 9, Stands.SEED)]
+    assert values(move(rail, base, 2, "abort"), "machine") == [9]
+
+
+def test_a_cell_that_was_kept_is_left_alone_on_a_way_down_under_overwrite() -> None:
+    rail, base = kept_at_2()
+    assert values(move(rail, base, 1, "overwrite"), "machine") == [9]
+
+
+def test_a_cell_that_its_owner_set_as_the_seed_would_follows_the_seed_and_comes_back() -> None:
+    rail, base = begin(machine(), machine(a=2), machine(a=3))
+    base = edited(move(rail, base, 1, "abort"), MACHINE, a=2)
+    base = walk(rail, base, [2, 3], "abort")
+    assert values(base, "machine") == [3]
+    assert base.claims[MACHINE]["a"] == [Claim(2, 2, Stands.OWNER), Claim(3, 2, Stands.SEED)]
+    assert values(move(rail, base, 2, "abort"), "machine") == [2]
+
+
 def test_what_overwrite_takes_on_a_way_down_is_claimed_below_and_comes_back_below_that() -> None:
     rail, base = begin(machine(), machine(a=2), machine(a=3))
     base = edited(move(rail, base, 3, "abort"), MACHINE, a=9)
