@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.core.errors import CommitLost, CommitUnknown, OutputError
-from app.core.exits import DONE, after_commit
+from app.core.exits import DONE, note_commit
 from app.core.signals import signals_held
 from app.core.streams import say
 from app.core.witnesses import Verdict, Witness, look_for, witness_of
@@ -57,6 +57,7 @@ def commit(session: Session, connection: Connection, added: Sequence[Any], stake
         with _answered(connection):
             session.commit()
             made = True
+        note_commit()
         with signals_held():
             stake.won()
     except OutputError:
@@ -64,13 +65,14 @@ def commit(session: Session, connection: Connection, added: Sequence[Any], stake
     except BaseException as error:
         if not made:
             _settle(error, connection, witness, stake)
+        note_commit()
         if not isinstance(error, Exception):
             with signals_held():
                 stake.won()
             raise KeyboardInterrupt(DONE) from error
-        say("the connection was lost at the commit, which was made all the same")
-        with after_commit(), signals_held():
+        with signals_held():
             stake.won()
+        say("the connection was lost at the commit, which was made all the same")
 
 
 @contextmanager

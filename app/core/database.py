@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import event
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from app.core.commits import Stake, watch
@@ -10,6 +11,7 @@ from app.core.commits import commit as commit_watched
 from app.core.engines import connected, get_engine, new_engine
 from app.core.errors import LockTimedOut
 from app.core.exits import DONE
+from app.core.locks import limit_waits
 from app.core.types import JSON_OBJECT, METADATA, UTCDateTime
 from seedrail import LockTimeout
 
@@ -30,6 +32,8 @@ def transaction(*, commit: bool = True, stake: Stake | None = None) -> Iterator[
     committed = False
     try:
         with connected(get_engine()) as connection, Session(connection, expire_on_commit=False) as session:
+            # Where it begins: a transaction that had begun before would not be the session's to commit.
+            event.listen(session, "after_begin", lambda _, __, begun: limit_waits(begun))
             added = watch(session)
             yield session
             if commit:

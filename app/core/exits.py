@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from app.core.config import get_settings
 from app.core.errors import ConfigurationError
@@ -14,6 +15,17 @@ HUNG_UP, INTERRUPTED, TERMINATED = (128 + s for s in (signal.SIGHUP, signal.SIGI
 
 DONE = "what was asked for is done"
 """What an interrupt says that came too late."""
+
+
+_committed: ContextVar[bool] = ContextVar("committed", default=False)
+
+
+def note_commit(committed: bool = True) -> None:
+    """From now on an interrupt of this command says that its work is done; at its beginning, that it is not.
+
+    A signal may come between any two steps, and the way out of a commit has many that no block is around.
+    """
+    _committed.set(committed)
 
 
 @contextmanager
@@ -30,7 +42,8 @@ def interruption(interrupt: BaseException) -> tuple[str, int]:
     """The sentence of an interrupt, which says what it left behind, and the exit code of its signal."""
     number = signal_of(interrupt)
     by = "" if number is signal.SIGINT else f" by {number.name}"
-    left = f"; {interrupt}" if str(interrupt) else ", nothing was written"
+    done = str(interrupt) or (DONE if _committed.get() else "")
+    left = f"; {done}" if done else ", nothing was written"
     return f"interrupted{by}{left}", 128 + number
 
 

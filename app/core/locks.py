@@ -3,6 +3,7 @@
 from hashlib import sha256
 
 from sqlalchemy import BigInteger, Table, cast, false, func, select, text, update
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -20,6 +21,10 @@ _WHERE = text(
     " JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE pg_class.oid = CAST(:table AS regclass)"
 )
 """The level of the transaction, and the schema in which it finds a table."""
+
+_UNLESS_LIMITED = text(
+    "SELECT set_config('lock_timeout', :limit, true) WHERE current_setting('lock_timeout') = '0'"
+)
 
 
 def take_lock(session: Session, table: Table, seconds: float | None = None) -> None:
@@ -51,6 +56,17 @@ def take_lock(session: Session, table: Table, seconds: float | None = None) -> N
         if failure is not None and failure.kind is failures.LOCKED:
             raise LockTimedOut(seconds) from None
         raise
+
+
+def limit_waits(connection: Connection) -> None:
+    """Let no statement of a transaction wait for others' locks for longer than the setting says.
+
+    Reading waits too, for whoever changes a table's definition. A limit that the role or the database has
+    stays. SQLite's engines have theirs.
+    """
+    if connection.dialect.name == "postgresql":
+        milliseconds = max(1, round(get_settings().lock_timeout * 1000))
+        connection.execute(_UNLESS_LIMITED, {"limit": f"{milliseconds}ms"})
 
 
 def _key_on_postgresql(session: Session, table: Table) -> int:

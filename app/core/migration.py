@@ -11,11 +11,12 @@ from sqlalchemy import URL, Connection, inspect, text
 from app.core.alembic_env import OPTIONS, QUIET
 from app.core.config import ROOT, get_settings
 from app.core.engines import connected, new_engine
-from app.core.errors import SchemaBehind
+from app.core.errors import LockTimedOut, SchemaBehind
 from app.core.exits import after_commit
+from app.core.locks import limit_waits
 from app.core.shown_urls import shown_url
 from app.core.sqlite import is_there
-from seedrail import SEED_BASE, DatabaseFailure, Rail, StateError, failures, report_drift, shown
+from seedrail import SEED_BASE, DatabaseFailure, LockTimeout, Rail, StateError, failures, report_drift, shown
 
 
 def alembic_config(options: Mapping[str, str | None] | None = None, *, quiet: bool = False) -> Config:
@@ -44,6 +45,7 @@ def _say_drift(config: Config) -> None:
     engine = new_engine()
     try:
         with connected(engine) as connection:
+            limit_waits(connection)
             rail = Rail(ScriptDirectory.from_config(config))
             report_drift(connection, rail, logging.INFO, quiet=False)
     finally:
@@ -68,7 +70,8 @@ def applied_revisions() -> tuple[str, ...]:
         return ()
     engine = new_engine()
     try:
-        with connected(engine) as connection:
+        with connected(engine, lock_timeout=get_settings().lock_timeout) as connection:
+            limit_waits(connection)
             if not inspect(connection).has_table("alembic_version"):
                 _require_visible_schema(connection)
                 return ()
@@ -95,7 +98,10 @@ def require_schema() -> None:
         raise SchemaBehind(f"there is no database {shown_url(url)} yet: alembic upgrade head makes it")
     rail = _rail(alembic_config())
     heads = rail.schema_heads()
-    revisions = applied_revisions()
+    try:
+        revisions = applied_revisions()
+    except LockTimeout as error:
+        raise LockTimedOut(error.seconds) from None
     at = ", ".join(map(shown, revisions)) or "no revision"
     try:
         applied = rail.history.applied(revisions)

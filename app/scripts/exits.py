@@ -9,7 +9,7 @@ import typer
 from alembic.util import CommandError
 
 from app.core.errors import AppError, OutputError
-from app.core.exits import exit_code_of, interruption, wants_traceback
+from app.core.exits import exit_code_of, interruption, note_commit, wants_traceback
 from app.core.signals import signals_heeded
 from app.core.streams import Closed, Output, finish, say, speak_utf8
 
@@ -58,6 +58,7 @@ def run(app: typer.Typer) -> None:
 @contextmanager
 def exit_codes() -> Iterator[None]:
     """Turn expected errors into one message on stderr and their exit code."""
+    note_commit(False)
     try:
         yield
     except (AppError, CommandError) as error:

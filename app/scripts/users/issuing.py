@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from app.core.database import transaction
 from app.core.errors import CommitUnknown
-from app.core.exits import after_commit
 from app.core.leftovers import Leftover, leftovers
 from app.core.secret_file import SecretFile, SecretMisplaced
 from app.core.streams import say
@@ -98,8 +97,7 @@ def _tried_or_issued(
                 )
             return tried
     issued = _issued(make, format, output_file, replace)
-    with after_commit():
-        _report(issued, None, dry_run=False, visible=False)
+    _report(issued, None, dry_run=False, visible=False)
     return issued
 
 

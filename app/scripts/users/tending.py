@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from app.core.database import transaction
 from app.core.errors import ConfigurationError
-from app.core.exits import after_commit
 from app.core.streams import say
 from app.features.users import ApiToken, service
 from app.features.users.audit import operator
@@ -147,9 +146,8 @@ def switched_line(account: str, switched: Switched, *, dry_run: bool) -> str:
 
 def _tell(lines: Iterable[str]) -> None:
     """Say what was done, and is committed."""
-    with after_commit():
-        for line in lines:
-            say(line)
+    for line in lines:
+        say(line)
 
 
 def _token_id(text: str) -> UUID:

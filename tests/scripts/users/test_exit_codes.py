@@ -242,3 +242,21 @@ def test_the_database_scripts_wait_as_well(monkeypatch: pytest.MonkeyPatch) -> N
             assert "; waited 0.2 s for it" in result.stderr
     finally:
         get_settings.cache_clear()
+
+
+def test_a_command_that_only_reads_waits_no_longer_for_a_lock_than_the_setting_says(
+    postgresql_project: Project,
+) -> None:
+    database = postgresql_project.database
+    commands = Commands(database)
+    for table in ("api_tokens", "alembic_version"):
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            outcome = commands.provision("--list", APP_LOCK_TIMEOUT="0.1")
+        refused(7, outcome, "holds the lock; gave up")
+    name = database.scalar("SELECT current_database()")
+    database.execute(f"ALTER DATABASE {name} SET lock_timeout = '50ms'")
+    database.close()
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("LOCK TABLE api_tokens IN ACCESS EXCLUSIVE MODE")
+        assert commands.provision("--list").code == 7

@@ -4,7 +4,9 @@ import signal
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 
+from tests.features.users.support import EMAIL, PASSWORD
 from tests.scripts.users.running import Commands
 from tests.support.project import Outcome, Project
 
@@ -52,6 +54,7 @@ MOMENTS = (
     f"{SECRET_FILE}._place",
     "os.link",
     "os.unlink",
+    f"{SECRET_FILE}.__exit__",
     "sqlalchemy.orm:Session.close",
     "app.scripts.users.issuing._report",
 )
@@ -62,6 +65,7 @@ SOONEST = [
     ("sqlalchemy.orm:Session.commit", "after", signal.SIGKILL),
     ("sqlalchemy.orm:Session.commit", "after", signal.SIGINT),
     (f"{SECRET_FILE}.write", "after", signal.SIGHUP),
+    (f"{SECRET_FILE}.__exit__", "after", signal.SIGTERM),
 ]
 
 
@@ -160,3 +164,35 @@ def test_a_token_whose_place_is_taken_meanwhile_is_said_to_be_beside_it(
     assert "token 'default' (srl_" in outcome.err
     assert file.read_text() == "precious"
     assert kept.read_text()[:10] in sqlite_commands.bot("--list").out
+
+
+@pytest.mark.parametrize("arguments", [("--email", EMAIL), ("--email", EMAIL, "--deactivate", "--force")])
+def test_an_interrupt_behind_the_commit_does_not_say_that_nothing_was_written(
+    sqlite_commands: Commands, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    password = {"APP_ADMIN_PASSWORD": PASSWORD.get_secret_value()}
+    if "--deactivate" in arguments:
+        assert sqlite_commands.admin(*arguments[:2], **password).code == 0
+
+    def interrupted(session: Session) -> None:
+        monkeypatch.setattr(Session, "close", original)
+        original(session)
+        raise KeyboardInterrupt
+
+    def committed(session: Session) -> None:
+        commit(session)
+        monkeypatch.setattr(Session, "close", interrupted)
+
+    original, commit = Session.close, Session.commit
+    monkeypatch.setattr(Session, "commit", committed)
+    outcome = sqlite_commands.admin(*arguments, **password)
+    assert (outcome.code, outcome.err) == (130, "interrupted; what was asked for is done\n")
+    # And of the next command in this process, which reads alone, nothing is.
+    monkeypatch.setattr(Session, "commit", commit)
+    monkeypatch.setattr("app.scripts.users.tending.show", interrupted_at_once)
+    outcome = sqlite_commands.provision("--list")
+    assert (outcome.code, outcome.err) == (130, "interrupted, nothing was written\n")
+
+
+def interrupted_at_once(_: str) -> None:
+    raise KeyboardInterrupt
