@@ -86,6 +86,15 @@ def test_one_that_is_revoked_of_another_service_or_of_a_deactivated_one_is_let_b
     assert recovered(session, secret) is None
 
 
+def test_one_that_was_issued_by_a_clock_that_is_behind_lives_as_it_was_asked_for(session: Session) -> None:
+    issued(session, expires_in_days=30)
+    behind = NOW - timedelta(seconds=5)
+    rotated = rotate_token(session, BOT, actor=ACTOR, expires_in_days=30, now=behind)
+    assert rotated.secret
+    assert recovered(session, rotated.secret, expires_in_days=29) is None
+    assert recovered(session, rotated.secret, expires_in_days=30) is not None
+
+
 def test_a_service_that_is_not_there_has_nothing_to_take_up(session: Session) -> None:
     assert recovered(session, new_token()) is None
 
