@@ -47,6 +47,11 @@ def run(app: typer.Typer) -> None:
     except OutputError as error:
         say(f"ERROR: {error}")
         raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt as interrupt:
+        # Behind the command's own end, while the streams are flushed.
+        sentence, code = interruption(interrupt)
+        say(sentence)
+        raise SystemExit(code) from None
     except OSError as error:
         # Of --help alone: whatever else is written or read has its own words.
         if error.errno not in (errno.ENOSPC, errno.EPIPE) or error.filename is not None:

@@ -4,8 +4,11 @@ import signal
 from pathlib import Path
 
 import pytest
+import typer
 from sqlalchemy.orm import Session
 
+from app.core.exits import note_commit
+from app.scripts.exits import run
 from tests.features.users.support import EMAIL, PASSWORD
 from tests.scripts.users.running import Commands
 from tests.support.project import Outcome, Project
@@ -196,3 +199,21 @@ def test_an_interrupt_behind_the_commit_does_not_say_that_nothing_was_written(
 
 def interrupted_at_once(_: str) -> None:
     raise KeyboardInterrupt
+
+
+def test_an_interrupt_at_the_very_end_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        note_commit()
+        raise KeyboardInterrupt
+
+    app = typer.Typer()
+    app.command()(lambda: None)
+    monkeypatch.setattr("app.scripts.exits.finish", interrupted)
+    monkeypatch.setattr("sys.argv", ["command"])
+    with pytest.raises(SystemExit) as ended:
+        run(app)
+    note_commit(False)
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "interrupted; what was asked for is done\n"
