@@ -131,7 +131,8 @@ def test_a_runs_transaction_has_the_engines_settings_and_the_next_one_has_not(
         world.upgrade()
     assert found == PINNED
     with world.migrating.connect() as connection:
-        assert connection.exec_driver_sql("SHOW datestyle").scalar() == HOSTILE["datestyle"]
+        shown = connection.exec_driver_sql("SHOW extra_float_digits").scalar()
+    assert shown == HOSTILE["extra_float_digits"]
 
 
 def test_a_scripts_transaction_has_the_engines_settings_and_the_clients_session_keeps_its_own(
