@@ -38,8 +38,22 @@ LEFT_OUT = pytest.StashKey[int]()
 _WORKER_SAYS = "left out"
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: a test that waits for a process or a server leaves its core to it."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first, so that no worker is alone with it in the end."""
+    """What takes longest begins first, so that no worker is alone with it in the end.
+
+    A test that is `long_on` an engine is long there; the others try the same in `make test`.
+    """
+    for item in items:
+        engines = [name for marker in item.iter_markers("long_on") for name in marker.args]
+        if engines and {*engines} & {*item.callspec.id.split("-")}:
+            item.add_marker("long")
     items.sort(key=lambda item: "early" not in item.keywords)
 
 

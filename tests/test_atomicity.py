@@ -234,6 +234,7 @@ def test_a_refused_seed_takes_the_schema_steps_of_its_run_back(project: Project)
     assert project.heads() == {HEAD}
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_refused_seed_on_an_empty_database_leaves_it_empty(project: Project) -> None:
     # Nothing can be in the way of an empty database's seed but the tables' own constraints.
     revision = project.root / "migrations/versions/0001_initial_catalog.py"

@@ -51,6 +51,7 @@ def test_a_second_upgrade_writes_nothing(project: Project) -> None:
     assert project.database.content(ledger=True, volatile=True) == before
 
 
+@pytest.mark.long_on("postgresql")
 def test_upgrading_to_a_schema_revision_alone_seeds_nothing(project: Project) -> None:
     project.alembic("upgrade", "0002")
     assert project.heads() == {"0002"}
@@ -60,6 +61,7 @@ def test_upgrading_to_a_schema_revision_alone_seeds_nothing(project: Project) ->
     assert counts(project) == COUNTS
 
 
+@pytest.mark.long_on("postgresql")
 def test_minus_one_and_plus_one_walk_the_seed_rail(project: Project) -> None:
     project.start_at("seed_0003")
     seeded = project.database.content()
@@ -83,6 +85,7 @@ def test_stepwise_and_direct_upgrades_end_in_the_same_rows(project: Project) -> 
     assert set(counts(project).values()) == {0}
 
 
+@pytest.mark.long_on("postgresql")
 def test_history_current_heads_and_check_know_one_head(project: Project) -> None:
     project.start_at("head")
     assert project.alembic("heads").out.strip() == f"{HEAD} (head)"
@@ -128,6 +131,7 @@ def test_an_offline_script_stops_at_a_conflict_and_writes_nothing(project: Proje
     assert project.database.content(ledger=True) == before
 
 
+@pytest.mark.long_on("postgresql")
 def test_an_offline_script_for_another_state_refuses_to_run(project: Project) -> None:
     project.start_at("seed_0002")
     before = project.database.content(ledger=True)
@@ -161,6 +165,7 @@ def test_a_script_advises_options_that_it_has(sqlite_project: Project) -> None:
     assert "    -x seed_conflict=keep       the rows stay as they are" in advised.err
 
 
+@pytest.mark.long_on("postgresql")
 def test_an_edit_is_pending_until_a_revision_ships_it(project: Project) -> None:
     project.start_at("head")
     project.edit("simulations", add_ssp370)
@@ -261,6 +266,7 @@ def test_the_scripts_explain_themselves(sqlite_project: Project, module: str) ->
     assert sqlite_project.run(f"app.scripts.db.{module}", "--nonsense").code == 2
 
 
+@pytest.mark.long_on("postgresql")
 def test_the_scripts_do_what_the_commands_do_and_may_be_repeated(project: Project) -> None:
     rollback = project.run("app.scripts.db.rollback_seed")
     assert rollback.code == 0, rollback.text

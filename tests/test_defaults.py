@@ -76,6 +76,7 @@ def test_a_default_that_no_row_names_stands(database: Database, tmp_path: Path) 
     assert items.values("hits") == {}
 
 
+@pytest.mark.long_on("postgresql")
 def test_an_edit_of_a_default_is_not_lost(database: Database, tmp_path: Path) -> None:
     items = Items(database, tmp_path / "items", [hits(), sa.Column("size", sa.Integer)])
     items.ship({"name": "a", "size": 1})
@@ -134,6 +135,7 @@ def test_a_row_that_does_not_name_a_computed_default_is_a_fault(sqlite: Database
         items.ship({"name": "a"}, {"name": "b", "hits": 9})
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_document_may_begin_to_name_a_default(database: Database, tmp_path: Path) -> None:
     items = Items(database, tmp_path / "items", [hits()])
     items.ship({"name": "a"}, {"name": "b"})
@@ -167,6 +169,7 @@ def test_an_edit_from_before_a_document_names_a_default_is_a_conflict(
     assert items.values("hits") == {"a": 9, "b": 1}
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_document_that_names_a_default_no_longer_gives_it_back(database: Database, tmp_path: Path) -> None:
     items = Items(database, tmp_path / "items", [hits()])
     items.ship({"name": "a", "hits": 1}, {"name": "b", "hits": 7})
@@ -205,6 +208,7 @@ def test_refuses_to_begin_with_a_column_whose_value_is_not_known(database: Datab
         items.ship({"name": "a", "hits": 8})
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_released_row_returns_with_a_column_that_it_did_not_have(
     database: Database, tmp_path: Path
 ) -> None:

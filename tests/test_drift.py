@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.project import HEAD, Project
 
 SEED = "app.scripts.db.seed"
@@ -20,6 +22,7 @@ def edit(project: Project) -> None:
     project.database.execute("DELETE FROM external_links WHERE id IN (SELECT id FROM external_links LIMIT 1)")
 
 
+@pytest.mark.long_on("postgresql")
 def test_seed_and_check_say_which_seeded_rows_differ_and_succeed(project: Project) -> None:
     project.start_at(HEAD)
     edit(project)

@@ -36,6 +36,7 @@ def test_production_loads_the_reference_data_and_leaves_the_demo_catalog_out(pro
     assert production.heads() == {HEAD}
 
 
+@pytest.mark.long_on("postgresql")
 def test_what_is_left_out_stays_out_and_is_said_at_every_upgrade(production: Project) -> None:
     production.start_at("head")
     before = production.database.content(ledger=True, volatile=True)
@@ -66,6 +67,7 @@ def test_asking_for_a_set_brings_it_in_later(production: Project, way: str) -> N
     assert states(production) == {"machines": (HEAD, "applied"), "simulations": (HEAD, "applied")}
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_catalog_brought_in_later_is_the_one_that_development_has(production: Project) -> None:
     production.start_at("head")
     production.alembic("-x", "seed_sets=all", "upgrade", "head")
@@ -75,6 +77,7 @@ def test_a_catalog_brought_in_later_is_the_one_that_development_has(production: 
     assert production.database.content() == later
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_set_that_was_brought_in_stays_when_nobody_asks_for_it_any_more(production: Project) -> None:
     production.alembic("-x", "seed_sets=all", "upgrade", "head")
     before = production.database.content(ledger=True, volatile=True)
@@ -101,6 +104,7 @@ def test_a_rollback_takes_back_what_was_applied(production: Project, brought_in:
     assert production.database.tables() == {"alembic_version"}
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_rollback_by_one_revision_knows_that_a_set_was_left_out(production: Project) -> None:
     production.start_at("seed_0003")
     before = production.database.content()

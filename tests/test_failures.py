@@ -164,6 +164,7 @@ def test_a_file_that_is_opened_for_reading_alone_is_said(
     assert "readonly" in message
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("closed", ["file", "folder"])
 def test_a_file_or_a_folder_that_may_not_be_written_is_said(
     sqlite_project: Project, tmp_path: Path, closed: str

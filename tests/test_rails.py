@@ -157,6 +157,7 @@ def test_a_dependency_by_a_branch_label_is_refused_too(workshop: Workshop) -> No
     assert "set depends_on = None" in refused(workshop)
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_merge_of_the_rails_is_refused_and_the_advice_mends_it(
     opened: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +185,7 @@ def test_a_merge_of_the_rails_that_no_database_has_may_be_deleted(workshop: Work
     rolls_back(workshop)
 
 
+@pytest.mark.long_on("postgresql")
 def test_seeds_that_follow_a_misplaced_revision_get_their_own_parent(opened: Workshop) -> None:
     opened.diary("0002", "0001")
     opened.run("upgrade", "heads")
@@ -260,6 +262,7 @@ def test_a_seed_revision_that_does_not_move_its_rows_is_refused(workshop: Worksh
     assert sentence.endswith("restore the file as it was committed")
 
 
+@pytest.mark.long_on("postgresql")
 @pytest.mark.parametrize("left", ["other_id", "branch"])
 def test_a_seed_revision_that_moves_no_rows_when_it_runs_is_refused_then(opened: Workshop, left: str) -> None:
     opened.run("downgrade", "seed_base")
@@ -285,6 +288,7 @@ def test_a_pin_that_is_no_name_in_the_folder_is_refused(workshop: Workshop, name
 # -- two heads --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_new_seed_revision_follows_every_schema_head_that_the_rail_does_not_have(opened: Workshop) -> None:
     opened.room("0002", "0001")
     opened.run("upgrade", "heads")
@@ -403,6 +407,7 @@ def misordered(workshop: Workshop) -> None:
     workshop.replace_down("seed_0002", "seed_0001")
 
 
+@pytest.mark.long_on("postgresql")
 def test_refuses_to_drop_the_value_of_a_column_that_is_not_there_yet(opened: Workshop) -> None:
     misordered(opened)
     opened.run("downgrade", "base")
@@ -425,6 +430,7 @@ def test_refuses_to_drop_the_value_of_a_column_that_is_not_there_yet(opened: Wor
     assert opened.database.rows("SELECT * FROM machines") == []
 
 
+@pytest.mark.long_on("postgresql")
 def test_the_mend_of_a_misordered_history_suits_a_database_that_has_both(opened: Workshop) -> None:
     misordered(opened)
     opened.run("upgrade", "heads")
@@ -452,6 +458,7 @@ def test_several_schema_revisions_to_come_are_named(workshop: Workshop) -> None:
         workshop.run("upgrade", "seed_0002")
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_column_that_the_schema_dropped_since_is_left_out(opened: Workshop) -> None:
     opened.room("0002", "0001")
     opened.run("upgrade", "heads")

@@ -56,6 +56,7 @@ def test_an_upgrade_applies_what_was_only_stamped_and_says_so(project: Project) 
     assert count(project, "machines") == 0
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_rollback_of_what_was_only_stamped_takes_nothing_back(project: Project) -> None:
     project.start_at("head")
     project.alembic("downgrade", "seed_base")
@@ -65,6 +66,7 @@ def test_a_rollback_of_what_was_only_stamped_takes_nothing_back(project: Project
     assert project.heads() == {"seed_base", "0003"}
 
 
+@pytest.mark.long_on("postgresql")
 def test_an_upgrade_after_a_stamp_back_finds_what_is_there(project: Project) -> None:
     project.start_at("seed_0003")
     seeded = rows(project)
@@ -306,6 +308,7 @@ def test_a_broken_change_file_is_refused_by_downgrade(sqlite_project: Project, f
         assert message in found
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_parent_that_was_made_anew_is_seen_by_its_child(project: Project) -> None:
     project.start_at("seed_0001")
     file = change_file(project, "seed_0002")

@@ -75,6 +75,7 @@ def test_rows_swap_pass_on_and_free_unique_values_of_any_kind(database: Database
     assert database.content()["items"] == before
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_circle_and_a_chain_of_many_rows(database: Database, tmp_path: Path) -> None:
     items = with_value(database, tmp_path / "items", sa.Integer())
     items.ship(*rows({f"n{number}": number for number in range(40)}))

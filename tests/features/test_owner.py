@@ -147,6 +147,7 @@ def test_nobody_owns_seeded_simulations_where_none_is_named(catalog: Catalog) ->
     assert catalog.database.scalar("SELECT count(*) FROM seed_ledger") == 0
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_second_run_writes_nothing_and_no_change_is_pending(
     seeded: Catalog, caplog: pytest.LogCaptureFixture
 ) -> None:

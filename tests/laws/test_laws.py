@@ -47,6 +47,7 @@ def test_round_trip_down_after_up_gives_the_database_back(
     assert world.content() == start
 
 
+@pytest.mark.long_on("postgresql")
 @given(history=histories(), before=arrivals, policy=POLICIES, stops=st.lists(st.integers(0, 4), max_size=5))
 def test_any_walk_along_the_rail_ends_in_the_database_it_started_from(
     make: Make, history: Any, before: list[Edit], policy: str, stops: list[int]
@@ -135,6 +136,7 @@ def assert_edits_survive(seeded: Rows, edited: Rows, after: Rows) -> None:
                 assert after[key][name] == row[name], (key, name)
 
 
+@pytest.mark.long_on("postgresql")
 @given(
     history=histories(),
     before=arrivals,

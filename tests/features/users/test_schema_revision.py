@@ -93,6 +93,7 @@ def test_rows_that_it_does_not_allow_are_named_and_nothing_is_written(before: Pr
     assert len(people(database)["users"]) == 4
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_script_does_the_same(before: Project) -> None:
     database = before.database
     was = people(database)
@@ -137,6 +138,7 @@ def test_a_connection_that_would_cascade_is_refused(sqlite_project: Project, eng
     assert database.scalar("SELECT count(*) FROM api_tokens") == 1
 
 
+@pytest.mark.long_on("postgresql")
 def test_the_revisions_make_what_the_models_say(project: Project, servers: Servers, tmp_path: Any) -> None:
     project.start_at("head")
     (tmp_path / "other").mkdir()

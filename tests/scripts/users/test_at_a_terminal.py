@@ -46,6 +46,7 @@ def test_an_admin_is_asked_for_the_address_and_twice_for_the_password(
         assert authenticate(session, EMAIL, PASSWORD) is not None
 
 
+@pytest.mark.long
 def test_two_that_differ_and_a_weak_one_may_be_tried_again_and_none_is_shown(
     start: Start, sqlite_project: Project
 ) -> None:
@@ -64,6 +65,7 @@ def test_two_that_differ_and_a_weak_one_may_be_tried_again_and_none_is_shown(
     assert rows(sqlite_project) == [1, 0, 1]
 
 
+@pytest.mark.long
 def test_after_three_weak_ones_it_gives_up(start: Start, sqlite_project: Project) -> None:
     with start(ADMIN, "--email", EMAIL) as terminal:
         for _ in range(3):
@@ -83,6 +85,7 @@ def test_a_service_is_asked_for_its_name_and_shown_its_token(start: Start, sqlit
         assert verify_token(session, token, "ingest:write") is not None
 
 
+@pytest.mark.long
 def test_a_question_is_no_part_of_the_result(start: Start) -> None:
     # As in `token=$(… --format text)` at a terminal.
     reader, writer = os.pipe()

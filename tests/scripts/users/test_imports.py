@@ -38,6 +38,7 @@ def test_importing_warns_of_nothing_and_does_nothing(sqlite_project: Project) ->
     assert (done.returncode, done.stdout, done.stderr) == (0, "0 0\n", "")
 
 
+@pytest.mark.long
 def test_making_an_admin_warns_of_nothing(sqlite_project: Project) -> None:
     sqlite_project.start_at("head")
     outcome = sqlite_project.run(

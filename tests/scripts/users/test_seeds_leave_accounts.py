@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.features.users.support import EMAIL, PASSWORD
 from tests.scripts.users.running import Commands
 from tests.support.project import Project
@@ -12,6 +14,7 @@ def accounts(project: Project) -> dict[str, list[Any]]:
     return {name: content[name] for name in ("users", "api_tokens", "audit_events")}
 
 
+@pytest.mark.long_on("postgresql")
 def test_seeds_that_go_and_come_back_never_touch_accounts(project: Project) -> None:
     project.start_at("head")
     commands = Commands(project.database)

@@ -146,6 +146,7 @@ def test_ten_thousand_tokens_are_listed_within_seconds(sqlite_commands: Commands
 # -- --check-expiry --------------------------------------------------------------------------------
 
 
+@pytest.mark.long_on("postgresql")
 def test_tokens_that_end_soon_have_an_exit_code_of_their_own(commands: Commands) -> None:
     token = issued(commands, "ingest-bot", "--expires-in-days", "10")
     issued(commands, "other-bot")

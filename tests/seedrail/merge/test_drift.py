@@ -99,6 +99,7 @@ def add_group(world: World, size: int) -> None:
     world.database.execute(sql, id="3a5e7f10000040008000000000000001", size=size)
 
 
+@pytest.mark.long_on("postgresql")
 def test_an_adopted_row_is_told_as_its_owner_s_and_its_children_do_not_differ(make: Make) -> None:
     world = make(([family()],))
     world.install_schema()
@@ -122,6 +123,7 @@ def test_what_a_policy_kept_is_told_as_kept_until_something_else_is_edited(make:
     assert found(world) == [("edited", "groups", 1, ("(a)",)), ("kept", "groups", 1, ("(b)",))]
 
 
+@pytest.mark.long_on("postgresql")
 def test_what_a_policy_overwrote_does_not_differ(make: Make) -> None:
     world = make(([groups(a=1), groups(a=2)],))
     world.upgrade("seed_0001")

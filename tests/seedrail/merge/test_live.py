@@ -267,6 +267,7 @@ HEIRS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("heir", HEIRS)
 def test_rows_of_a_table_that_inherits_are_nobody_s_to_write(postgres: World, heir: str) -> None:
     script = postgres.script("downgrade", "seed_0001:seed_base")

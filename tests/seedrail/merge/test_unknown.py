@@ -63,6 +63,7 @@ def test_a_script_stops_before_it_deletes_where_a_column_is_in_no_model(
     assert world.content() == before
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_script_stops_on_its_way_up_where_a_column_is_in_no_model(
     database: Database, tmp_path: Path
 ) -> None:

@@ -144,6 +144,7 @@ def test_the_first_load_is_compared_where_something_may_change_it(database: Data
                 assert database.content(ledger=True) == before, name
 
 
+@pytest.mark.long_on("postgresql")
 def test_refuses_to_give_a_row_back_half_way(database: Database, tmp_path: Path) -> None:
     world = world_of(database, tmp_path, state({"a": 1}))
     database.execute("DROP TABLE notes")
@@ -163,6 +164,7 @@ def test_refuses_to_give_a_row_back_half_way(database: Database, tmp_path: Path)
     assert database.scalar("SELECT size FROM groups") == 5
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_trigger_that_keeps_a_volatile_column_is_in_nobodys_way(database: Database, tmp_path: Path) -> None:
     world = moving(database, tmp_path)
     if database.kind == "sqlite":

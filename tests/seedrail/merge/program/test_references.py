@@ -48,6 +48,7 @@ def test_refuses_to_change_a_value_that_rows_point_by(world: World, action: str)
     assert world.content() == before
 
 
+@pytest.mark.long_on("postgresql")
 @pytest.mark.parametrize(("policy", "action"), [("keep", "CASCADE"), ("overwrite", "SET NULL")])
 def test_a_policy_leaves_a_value_that_rows_point_by(world: World, policy: str, action: str) -> None:
     world.upgrade("seed_0001")
@@ -114,6 +115,7 @@ def test_overwrite_leaves_a_value_of_an_owner_s_row_that_others_point_by(world: 
     assert sizes(world) == {"a": 7}
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_value_that_goes_back_to_its_owner_stays_where_rows_point_by_the_seed_s(world: World) -> None:
     world.install_schema()
     uuid = "3a5e7f10-0000-4000-8000-000000000001".replace("-", "")
