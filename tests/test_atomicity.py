@@ -247,6 +247,7 @@ def test_a_refused_seed_on_an_empty_database_leaves_it_empty(project: Project) -
     assert project.database.tables() == set()
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_failing_schema_step_takes_the_seed_move_of_its_run_back(project: Project) -> None:
     project.alembic(*UP)
     before = content(project.database)

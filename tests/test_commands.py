@@ -120,6 +120,7 @@ def _without_times(content: dict) -> dict:
     return {**content, "seed_state": [row[:3] for row in content.get("seed_state", [])]}
 
 
+@pytest.mark.long_on("postgresql")
 def test_an_offline_script_stops_at_a_conflict_and_writes_nothing(project: Project) -> None:
     project.start_at("head")
     project.database.execute("UPDATE machines SET site = 'elsewhere' WHERE name = 'lumi'")
@@ -235,6 +236,7 @@ def test_one_command_puts_a_model_change_and_a_seed_change_on_their_rails(projec
     assert project.database.content() == before
 
 
+@pytest.mark.long
 def test_a_model_change_alone_still_leaves_one_head(sqlite_project: Project) -> None:
     project = sqlite_project
     project.start_at("head")

@@ -92,6 +92,7 @@ def test_an_edit_of_a_default_is_not_lost(database: Database, tmp_path: Path) ->
     assert items.values("hits") == {}
 
 
+@pytest.mark.long_on("postgresql")
 @pytest.mark.parametrize(
     ("kind", "column", "edited"),
     [

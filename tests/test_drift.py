@@ -64,6 +64,7 @@ run(app)
 """
 
 
+@pytest.mark.long
 def test_an_interrupt_of_the_comparison_does_not_say_that_nothing_was_written(
     sqlite_project: Project,
 ) -> None:

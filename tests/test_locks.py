@@ -132,6 +132,7 @@ def test_runs_that_wait_for_the_same_lock_take_turns(project: Project) -> None:
     assert project.database.scalar("SELECT count(*) FROM machines") == 22
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("level", ["repeatable read", "serializable"])
 def test_four_runs_at_once_end_well_whatever_the_database_s_default_level(
     postgresql_project: Project, level: str
@@ -155,6 +156,7 @@ def test_of_two_rollbacks_at_once_one_deletes_and_the_other_finds_nothing_to_do(
     assert project.heads() == {"seed_base", "0003"}
 
 
+@pytest.mark.long_on("sqlite")
 def test_a_run_that_does_not_get_the_lock_in_time_says_so_and_writes_nothing(project: Project) -> None:
     with lock_held(project.database):
         assert_timed_out(project.run("alembic", "upgrade", "head", APP_LOCK_TIMEOUT="0.5"), "0.5")
@@ -172,6 +174,7 @@ def test_a_rollback_that_does_not_get_the_lock_in_time_writes_nothing(project: P
     assert project.database.content(ledger=True) == before
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_killed_run_leaves_no_lock_behind(project: Project) -> None:
     revision = project.root / "migrations/versions/0001_initial_catalog.py"
     text, arrived = revision.read_text(), project.root / "arrived"
@@ -201,6 +204,7 @@ def test_a_run_waits_for_a_user_s_open_transaction_and_then_gives_up(project: Pr
     assert project.database.content(ledger=True) == before
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_schema_step_waits_for_a_user_s_open_transaction_and_then_gives_up(project: Project) -> None:
     project.start_at("0001")
     before = project.database.content()

@@ -168,6 +168,7 @@ def revision_file(project: Project, name: str) -> Any:
     return project.root / "migrations/versions" / f"{name}.py"
 
 
+@pytest.mark.long
 def test_two_files_of_one_seed_revision_are_refused_by_every_command(sqlite_project: Project) -> None:
     project = sqlite_project
     project.start_at("head")
@@ -277,6 +278,7 @@ def test_a_broken_change_file_is_refused_by_upgrade(sqlite_project: Project, fau
         assert "nothing was written" in found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_broken_change_file_is_refused_by_check_and_revision(sqlite_project: Project, fault: str) -> None:
     project = sqlite_project

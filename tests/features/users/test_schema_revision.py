@@ -47,6 +47,7 @@ def before(project: Project) -> Project:
     return project
 
 
+@pytest.mark.long_on("sqlite")
 def test_accounts_and_tokens_are_the_same_above_and_below(before: Project) -> None:
     database = before.database
     was = people(database)

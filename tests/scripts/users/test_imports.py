@@ -47,6 +47,7 @@ def test_making_an_admin_warns_of_nothing(sqlite_project: Project) -> None:
     assert (outcome.code, outcome.out, outcome.err) == (0, "", f"admin {EMAIL}: created\n")
 
 
+@pytest.mark.long
 def test_the_distribution_passlib_beside_libpass_is_refused(sqlite_project: Project, rival: str) -> None:
     sqlite_project.start_at("head")
     outcome = sqlite_project.run(ADMIN, "--email", EMAIL, APP_ADMIN_PASSWORD=GOOD, PYTHONPATH=rival)

@@ -69,6 +69,7 @@ def test_the_rows_in_a_debug_log_have_no_secret(
     assert GOOD not in caplog.text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("asked", [False, True], ids=["one sentence", "a traceback where asked for"])
 def test_an_unexpected_error_shows_no_secrets(sqlite_project: Project, asked: bool) -> None:
     sqlite_project.start_at("head")

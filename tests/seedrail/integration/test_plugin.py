@@ -98,6 +98,7 @@ def ships_and_rolls_back(shop: Shop) -> None:
     shop.run("downgrade", "base")
 
 
+@pytest.mark.long_on("postgresql")
 @pytest.mark.parametrize("template", ["generic", "async"])
 def test_the_stock_templates_ship_seeds_and_roll_back(
     database: Database, tmp_path: Path, template: str

@@ -49,6 +49,7 @@ def add(database: Database, *names: str) -> None:
         database.execute(f"ALTER TABLE groups ADD {ddl if database.kind == 'sqlite' else column}")
 
 
+@pytest.mark.long_on("postgresql")
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_script_stops_before_it_deletes_where_a_column_is_in_no_model(
     database: Database, tmp_path: Path, policy: str
