@@ -96,6 +96,7 @@ def test_history_current_heads_and_check_know_one_head(project: Project) -> None
     assert "No new upgrade operations" in project.alembic("check").out
 
 
+@pytest.mark.long_on("sqlite")
 def test_offline_scripts_run_by_the_native_client_leave_the_same_database(project: Project) -> None:
     project.start_at("head")
     online = project.database.content(ledger=True)

@@ -150,6 +150,7 @@ def _embedded(database: Database, file: Path) -> Database:
 
 
 @pytest.mark.early
+@pytest.mark.long
 @ONE_DATABASE
 def test_the_readmes_commands_do_what_it_says(database: Database, tmp_path: Path) -> None:
     embedded = _embedded(database, tmp_path / "project" / "seedrail.db")

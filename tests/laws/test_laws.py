@@ -165,6 +165,7 @@ def test_keep_and_overwrite_refuse_only_what_a_unique_constraint_forbids(
             return
 
 
+@pytest.mark.long_on("postgresql")
 @given(history=histories(), before=arrivals, during=edits, policy=POLICIES)
 def test_offline_scripts_do_what_online_runs_do(
     make: Make, history: Any, before: list[Edit], during: list[Edit], policy: str

@@ -111,6 +111,7 @@ def held(commands: Commands) -> Iterator[Session]:
         yield session
 
 
+@pytest.mark.long_on("postgresql")
 @pytest.mark.parametrize("mode", [[], ["--ensure"], ["--dry-run"]])
 def test_a_lock_that_is_not_had_in_time_ends_the_run(
     held: Session, commands: Commands, tmp_path: Path, mode: list[str]
