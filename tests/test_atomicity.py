@@ -109,6 +109,9 @@ def moment(*_):
 commit = DefaultDialect.do_commit
 
 def watched(self, connection):
+    if not getattr(connection, "in_transaction", True):
+        # SQLite's commit was a statement.
+        return commit(self, connection)
     moment()
     commit(self, connection)
     moment()

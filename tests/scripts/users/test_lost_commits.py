@@ -137,7 +137,7 @@ def test_an_admin_is_looked_up_too(on_postgresql: Commands) -> None:
 def test_a_role_that_may_not_read_what_it_writes_is_answered_by_the_transactions_number(
     on_postgresql: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commits, "_is_there", lambda *_: None)
+    monkeypatch.setattr(witnesses, "_is_there", lambda *_: None)
     assert cut(on_postgresql, Cut.REQUEST, on_postgresql.bot, "--format", "text").code == 6
     assert cut(on_postgresql, Cut.ANSWER, on_postgresql.bot, "--format", "text").code == 0
 
