@@ -120,12 +120,18 @@ async def _run_task(engine: Engine, write: Write, tries: _Tries) -> None:
 
 
 def _run(engine: Engine, write: Write, tries: _Tries) -> None:
+    pool = engine.pool
     try:
         with engine.connect() as connection:
-            if engine.dialect.name == "sqlite":
-                _run_on_sqlite(connection, write)
-            else:
-                _run_on_postgresql(connection, write)
+            try:
+                if engine.dialect.name == "sqlite":
+                    _run_on_sqlite(connection, write)
+                else:
+                    _run_on_postgresql(connection, write)
+            finally:
+                if engine.pool is not pool:
+                    # The engine was disposed of meanwhile: a pool that nobody has would keep it open.
+                    connection.detach()
     except Exception as error:
         failure = failure_of(error)
         if failure is None or failure.exit_code == failures.UNUSABLE:

@@ -158,3 +158,15 @@ def test_a_statement_that_takes_long_is_ended_by_the_server(
             assert time.monotonic() - started < 10
             time.sleep(0.02)
     assert notes(postgresql) == 0
+
+
+def test_a_connection_of_an_engine_that_is_disposed_of_meanwhile_is_closed(engine: Engine) -> None:
+    used: list[Any] = []
+
+    def write(connection: Connection) -> None:
+        used.append(connection.connection.driver_connection)
+        engine.dispose()
+
+    with Session(engine) as session:
+        write_aside(session, User, write)
+    assert [one.closed for one in used] == [True]
