@@ -14,7 +14,7 @@ from sqlalchemy import JSON, DefaultClause
 
 from app.core.config import get_settings
 from app.core.errors import AppError
-from app.core.exits import exit_code_of, interruption, wants_traceback
+from app.core.exits import end_of, exit_code_of, wants_traceback
 from app.core.signals import signals_heeded
 from app.core.streams import Notices, Output, finish, say, speak_utf8
 from app.core.types import UTCDateTime
@@ -68,9 +68,7 @@ def reported(config: Config) -> Iterator[None]:
         say(f"ERROR: {error}")
         raise SystemExit(exit_code_of(error)) from None
     except KeyboardInterrupt as interrupt:
-        sentence, code = interruption(interrupt)
-        say(sentence)
-        raise SystemExit(code) from None
+        raise end_of(interrupt) from None
 
 
 @contextmanager

@@ -66,12 +66,10 @@ def commit(session: Session, connection: Connection, added: Sequence[Any], stake
         if not made:
             _settle(error, connection, witness, stake)
         note_commit()
-        if not isinstance(error, Exception):
-            with signals_held():
-                stake.won()
-            raise KeyboardInterrupt(DONE) from error
         with signals_held():
             stake.won()
+        if not isinstance(error, Exception):
+            raise KeyboardInterrupt(DONE) from error
         say("the connection was lost at the commit, which was made all the same")
 
 

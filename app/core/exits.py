@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from app.core.config import get_settings
 from app.core.errors import ConfigurationError
 from app.core.signals import signal_of
+from app.core.streams import say
 
 REFUSED = 1
 HUNG_UP, INTERRUPTED, TERMINATED = (128 + s for s in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM))
@@ -45,6 +46,13 @@ def interruption(interrupt: BaseException) -> tuple[str, int]:
     done = str(interrupt) or (DONE if _committed.get() else "")
     left = f"; {done}" if done else ", nothing was written"
     return f"interrupted{by}{left}", 128 + number
+
+
+def end_of(interrupt: BaseException) -> SystemExit:
+    """What a command raises in place of an interrupt, behind its sentence."""
+    sentence, code = interruption(interrupt)
+    say(sentence)
+    return SystemExit(code)
 
 
 def exit_code_of(error: BaseException) -> int:

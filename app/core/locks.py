@@ -37,7 +37,6 @@ def take_lock(session: Session, table: Table, seconds: float | None = None) -> N
     seconds = get_settings().lock_timeout if seconds is None else seconds
     if not 0 < seconds <= LONGEST_WAIT:
         raise ConfigurationError(f"a lock timeout lasts up to {LONGEST_WAIT} seconds, not {seconds:g}")
-    milliseconds = max(1, round(seconds * 1000))
     try:
         if session.get_bind().dialect.name == "sqlite":
             # Changes nothing, and is a write for all that.
@@ -49,7 +48,7 @@ def take_lock(session: Session, table: Table, seconds: float | None = None) -> N
         else:
             number = _key_on_postgresql(session, table)
             # Stays for the rest of the transaction, whose writes may have to wait for others' rows.
-            session.execute(select(func.set_config("lock_timeout", f"{milliseconds}ms", True)))
+            session.execute(select(func.set_config("lock_timeout", _limit(seconds), True)))
             session.execute(select(func.pg_advisory_xact_lock(cast(number, BigInteger))))
     except DBAPIError as error:
         failure = failure_of(error)
@@ -65,8 +64,12 @@ def limit_waits(connection: Connection) -> None:
     stays. SQLite's engines have theirs.
     """
     if connection.dialect.name == "postgresql":
-        milliseconds = max(1, round(get_settings().lock_timeout * 1000))
-        connection.execute(_UNLESS_LIMITED, {"limit": f"{milliseconds}ms"})
+        connection.execute(_UNLESS_LIMITED, {"limit": _limit(get_settings().lock_timeout)})
+
+
+def _limit(seconds: float) -> str:
+    """Seconds as PostgreSQL's `lock_timeout`, to which 0 would be no limit."""
+    return f"{max(1, round(seconds * 1000))}ms"
 
 
 def _key_on_postgresql(session: Session, table: Table) -> int:

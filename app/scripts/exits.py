@@ -9,7 +9,7 @@ import typer
 from alembic.util import CommandError
 
 from app.core.errors import AppError, OutputError
-from app.core.exits import exit_code_of, interruption, note_commit, wants_traceback
+from app.core.exits import end_of, exit_code_of, note_commit, wants_traceback
 from app.core.signals import signals_heeded
 from app.core.streams import Closed, Output, finish, say, speak_utf8
 
@@ -49,9 +49,7 @@ def run(app: typer.Typer) -> None:
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt as interrupt:
         # Behind the command's own end, while the streams are flushed.
-        sentence, code = interruption(interrupt)
-        say(sentence)
-        raise SystemExit(code) from None
+        raise end_of(interrupt) from None
     except OSError as error:
         # Of --help alone: whatever else is written or read has its own words.
         if error.errno not in (errno.ENOSPC, errno.EPIPE) or error.filename is not None:
@@ -72,9 +70,7 @@ def exit_codes() -> Iterator[None]:
         say(f"ERROR: {error}")
         raise SystemExit(exit_code_of(error)) from None
     except (KeyboardInterrupt, typer.Abort) as interrupt:
-        sentence, code = interruption(interrupt)
-        say(sentence)
-        raise SystemExit(code) from None
+        raise end_of(interrupt) from None
 
 
 def close_with(line: str) -> None:

@@ -33,8 +33,7 @@ def activate_service(
     lock_timeout: float | None = None,
 ) -> Switched:
     """Let a service's tokens work again, as far as they live; InvalidName, AccountNotFound, LockTimedOut."""
-    now = lock_accounts(session, lock_timeout, now)
-    return _switch_service(session, require_service(session, service_name), True, actor, now)
+    return _switch_service(session, service_name, True, actor, now, lock_timeout)
 
 
 def deactivate_service(
@@ -46,8 +45,7 @@ def deactivate_service(
     lock_timeout: float | None = None,
 ) -> Switched:
     """Let no token of a service work from now on; InvalidName, AccountNotFound, LockTimedOut."""
-    now = lock_accounts(session, lock_timeout, now)
-    return _switch_service(session, require_service(session, service_name), False, actor, now)
+    return _switch_service(session, service_name, False, actor, now, lock_timeout)
 
 
 def activate_person(
@@ -81,10 +79,18 @@ def deactivate_person(
     return _switch(session, user, False, actor)
 
 
-def _switch_service(session: Session, user: User, active: bool, actor: str, now: datetime) -> Switched:
-    switched = _switch(session, user, active, actor)
+def _switch_service(
+    session: Session,
+    service_name: str,
+    active: bool,
+    actor: str,
+    now: datetime | None,
+    lock_timeout: float | None,
+) -> Switched:
+    now = lock_accounts(session, lock_timeout, now)
+    switched = _switch(session, require_service(session, service_name), active, actor)
     living = select(func.count()).where(
-        ApiToken.user_id == user.id, ApiToken.revoked_at.is_(None), ApiToken.expires_at > now
+        ApiToken.user_id == switched.user.id, ApiToken.revoked_at.is_(None), ApiToken.expires_at > now
     )
     return replace(switched, tokens=session.scalars(living).one())
 

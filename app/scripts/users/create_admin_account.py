@@ -1,6 +1,5 @@
 """`python -m app.scripts.users.create_admin_account`: an admin, made once and left alone after that."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +16,7 @@ from app.scripts.options import WaitOption
 from app.scripts.users.arguments import Discreet
 from app.scripts.users.asking import ask_password, ask_text, given_password
 from app.scripts.users.options import check_switches
-from app.scripts.users.output import Format, show
+from app.scripts.users.output import Format, show_account
 from app.scripts.users.tending import switch_person, switched_line
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -84,8 +83,7 @@ def main(
                 reset_password=reset_password,
             )
             if format is Format.JSON:
-                result = {"email": user.email, "id": str(user.id), "outcome": outcome, "dry_run": dry_run}
-                show(json.dumps(result))
+                show_account(user, outcome, dry_run=dry_run)
         if switched:
             say(switched_line(f"account {user.email}", switched, dry_run=dry_run))
         say(f"admin {user.email}: {outcome}{' (dry run: nothing was written)' if dry_run else ''}")

@@ -11,6 +11,7 @@ from app.core.commits import Stake
 from app.core.errors import ConfigurationError
 from app.core.secret_file import SecretFile
 from app.core.streams import Output, say
+from app.features.users import User
 from app.features.users.service import Issued
 
 
@@ -60,6 +61,11 @@ class Stdout(Output, Stake):
 def show(text: str) -> None:
     """A result."""
     Stdout().write(text + "\n")
+
+
+def show_account(user: User, outcome: str, *, dry_run: bool) -> None:
+    """What became of a person's account, as JSON."""
+    show(json.dumps({"email": user.email, "id": str(user.id), "outcome": outcome, "dry_run": dry_run}))
 
 
 def is_terminal(stream: TextIO | None) -> bool:

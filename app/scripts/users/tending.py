@@ -1,6 +1,5 @@
 """What the account scripts do with what is there: listed, checked, revoked, switched off and on."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from uuid import UUID
@@ -17,7 +16,7 @@ from app.features.users.service import Issued, Leak, Revoked, Switched, TokenSta
 from app.scripts.exits import TOKENS_EXPIRE
 from app.scripts.users.asking import leaked_text
 from app.scripts.users.issuing import issue
-from app.scripts.users.output import Format, SecretFormat, show
+from app.scripts.users.output import Format, SecretFormat, show, show_account
 from app.scripts.users.tables import account_list, expiring_list, token_list
 
 
@@ -101,9 +100,7 @@ def switch_person(address: str, *, active: bool, force: bool, format: Format, dr
         user = switched.user
         if format is Format.JSON:
             done = "activated" if active else "deactivated"
-            outcome = done if switched.changed else "unchanged"
-            result = {"email": user.email, "id": str(user.id), "outcome": outcome, "dry_run": dry_run}
-            show(json.dumps(result))
+            show_account(user, done if switched.changed else "unchanged", dry_run=dry_run)
     _tell([switched_line(f"account {user.email}", switched, dry_run=dry_run)])
 
 
