@@ -77,7 +77,7 @@ def test_the_wheel_holds_the_library_and_nothing_else(wheel: Path) -> None:
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "seedrail").rglob("*.py")}
     assert {name for name in names if ".dist-info/" not in name} == {*sources, "seedrail/py.typed"}
     asked = {re.split(r"[^\w-]", one)[0] for one in required(wheel)}
-    assert asked == {"alembic", "msgspec", "pydantic", "rich", "sqlalchemy"}
+    assert asked == {"alembic", "msgspec", "pydantic", "rich", "sqlalchemy", "typer"}
 
 
 @pytest.mark.long

@@ -18,6 +18,7 @@ KNOWS = {
     "history": {"schema"},
     "merge": {"schema", "dialects", "history"},
     "integration": {"schema", "dialects", "documents", "history", "merge"},
+    "commands": {"schema", "dialects", "documents", "history", "merge", "integration"},
 }
 """What each room may import, beside the files that stand in the hall; below `merge`, nobody knows another."""
 

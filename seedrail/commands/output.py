@@ -1,0 +1,50 @@
+"""How commands end: results on stdout, words on stderr, and one exit code for each kind of fault."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from alembic.util import CommandError
+from rich.console import Console
+from rich.text import Text
+
+from seedrail.quoting import defused
+
+UNWRITABLE, INTERRUPTED = 8, 130
+_STYLES = {"+": "green", "-": "red", "!": "yellow"}
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Turn expected errors into one message on stderr and their exit code."""
+    try:
+        yield
+    except CommandError as error:
+        _say(f"ERROR: {defused(str(error))}")
+        raise SystemExit(int(getattr(error, "exit_code", 1))) from None
+    except KeyboardInterrupt:
+        _say("interrupted, nothing was written")
+        raise SystemExit(INTERRUPTED) from None
+
+
+def write(lines: Iterable[str]) -> None:
+    """Lines of a result to stdout, coloured as a diff where it is a terminal, unless NO_COLOR is set."""
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    coloured = console.is_terminal and console.color_system is not None and not console.no_color
+    try:
+        for line in lines:
+            if coloured:
+                console.print(Text(line, style=_STYLES.get(line[:1], "")))
+            else:
+                sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer would fail once more when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say(f"ERROR: cannot write to standard output: {error.strerror}")
+        raise SystemExit(UNWRITABLE) from None
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(message + "\n")

@@ -1,0 +1,72 @@
+"""A revision's diff as text, as Markdown for a pull request, and as JSON."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from seedrail.commands.show import RevisionDiff, RowDiff
+from seedrail.quoting import escaped, one_line, quoted, shown
+from seedrail.schema.identity import canonical_json
+
+_MARKS = {"insert": "+", "delete": "-"}
+
+
+def as_text(diff: RevisionDiff) -> Iterator[str]:
+    """A heading, then lines that begin with `+`, `-`, or `!` for a row that changes in place."""
+    yield _heading(diff)
+    for row in diff.rows:
+        yield ""
+        yield from _row(row)
+
+
+def as_markdown(diff: RevisionDiff) -> Iterator[str]:
+    """The same with its rows in a `diff` block, which no value can close."""
+    lines = [line for row in diff.rows for line in _row(row)]
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    yield f"**`{diff.revision}`**: {_counted(diff)}"
+    yield ""
+    yield from (fence + "diff", *lines, fence)
+
+
+def as_json(diff: RevisionDiff) -> Iterator[str]:
+    """One object."""
+    yield json.dumps(asdict(diff), ensure_ascii=False, indent=2)
+
+
+def as_jsonl(diff: RevisionDiff) -> Iterator[str]:
+    """An object a row, in one line, with the revision."""
+    for row in diff.rows:
+        yield json.dumps({"revision": diff.revision, **asdict(row)}, ensure_ascii=False)
+
+
+def _heading(diff: RevisionDiff) -> str:
+    message = f" {one_line(diff.message)}" if diff.message else ""
+    return f"{diff.revision}{message}, after {diff.parent}: {_counted(diff)}"
+
+
+def _counted(diff: RevisionDiff) -> str:
+    kinds = Counter(row.kind for row in diff.rows)
+    parts = [f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(kinds.items())]
+    return ", ".join(parts) or "no row changes"
+
+
+def _row(row: RowDiff) -> Iterator[str]:
+    mark = _MARKS.get(row.kind, "!")
+    aside = f" {row.kind}" if row.kind in ("release", "return") else ""
+    yield f"{mark} {shown(row.table)} {row.name}{aside}"
+    for cell in row.cells:
+        if row.kind != "insert":
+            yield f"-   {shown(cell.column)}: {_value(cell.old, link=cell.link)}"
+        if row.kind != "delete":
+            yield f"+   {shown(cell.column)}: {_value(cell.new, link=cell.link)}"
+
+
+def _value(value: Any, *, link: bool) -> str:
+    """Whole, however long it is: who reviews a value has to see its end."""
+    if value is None or (isinstance(value, str) and not link):
+        return quoted(value, len(value or "") + 1)
+    return value if link else escaped(canonical_json(value))
