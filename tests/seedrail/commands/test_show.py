@@ -1,6 +1,9 @@
 """`seedrail show`, as a process in a copy of the project and as a function on histories of one table."""
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,3 +106,29 @@ def test_what_cannot_be_shown_is_said_with_its_exit_code(
 @pytest.mark.parametrize("arguments", [["--help"], ["show", "--help"]])
 def test_help_says_the_exit_codes(arguments: list[str], sqlite_project: Project) -> None:
     assert "Exit codes: 0 done" in run(sqlite_project, *arguments).out
+
+
+def test_colours_are_for_terminals_and_no_color_takes_them_away(sqlite_project: Project) -> None:
+    asked = ("seedrail.commands", "show", "seed_0002")
+    coloured = sqlite_project.run(*asked, FORCE_COLOR="1", TERM="xterm", NO_COLOR="").out
+    plain = sqlite_project.run(*asked, FORCE_COLOR="1", TERM="xterm", NO_COLOR="1").out
+    assert "\x1b[32m+   " in coloured
+    assert "\x1b" not in plain
+    assert re.sub(r"\x1b\[\d*m", "", coloured) == plain
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full device is Linux's")
+def test_a_full_device_is_one_sentence_and_its_exit_code(sqlite_project: Project) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "seedrail.commands", "show", "seed_0002"],
+            cwd=sqlite_project.root,
+            env=sqlite_project.env(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 8
+    assert done.stderr == "ERROR: cannot write to standard output: No space left on device\n"
