@@ -95,9 +95,11 @@ def copy_project(tree: Path) -> None:
     shutil.copy(ROOT / "alembic.ini", tree)
     # One line of revisions, as a project has it that seeds after its schema: the real history's first
     # seed revision, which joined the rails, is not there.
-    (base,) = (tree / "migrations" / "versions").glob("seed_base_*.py")
+    versions = tree / "migrations" / "versions"
+    newest = max(path.name.partition("_")[0] for path in versions.glob("[0-9]*_*.py"))
+    (base,) = versions.glob("seed_base_*.py")
     text = base.read_text("utf-8")
-    base.write_text(re.sub(r'^down_revision = "0001"$', 'down_revision = "0002"', text, flags=re.M), "utf-8")
+    base.write_text(re.sub(r"^down_revision = .*$", f'down_revision = "{newest}"', text, flags=re.M), "utf-8")
 
 
 def _make_bare(tree: Path) -> None:
