@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from seedrail.history.rail import Rail
     from seedrail.integration.drift import report_drift
     from seedrail.integration.plugin import begin, options
-    from seedrail.merge.conflicts import ConflictError
-    from seedrail.merge.standins import StandIn
+    from seedrail.merge.database.standins import StandIn
+    from seedrail.merge.report.conflicts import ConflictError
     from seedrail.quoting import defused, harmless, quoted, said, shown
     from seedrail.run_options import Policy, RunOptions
     from seedrail.schema.identity import seed_id
@@ -76,7 +76,7 @@ __all__ = [
 
 _HOMES = {
     "ChangeFileError": "errors",
-    "ConflictError": "merge.conflicts",
+    "ConflictError": "merge.report.conflicts",
     "DatabaseFailure": "failures",
     "Deadlock": "errors",
     "DocumentError": "documents.faults",
@@ -94,7 +94,7 @@ _HOMES = {
     "SeedSet": "documents.sets",
     "SeedTable": "schema.tables",
     "SetupError": "errors",
-    "StandIn": "merge.standins",
+    "StandIn": "merge.database.standins",
     "StateError": "errors",
     "begin": "integration.plugin",
     "canonical_timestamp": "schema.types",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from seedrail.errors import OptionError
 
 if TYPE_CHECKING:
-    from seedrail.merge.standins import StandIn
+    from seedrail.merge.database.standins import StandIn
 
 
 class Policy(StrEnum):

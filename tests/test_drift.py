@@ -48,11 +48,11 @@ def test_nothing_is_said_of_rows_as_they_were_seeded(sqlite_project: Project) ->
     for command in ((SEED,), ("alembic", "check")):
         outcome = sqlite_project.run(*command)
         assert outcome.code == 0
-        assert "seedrail.merge.drift" not in outcome.text
+        assert "seedrail.merge.report.drift" not in outcome.text
 
 
 INTERRUPTED = """
-from seedrail.merge import drift
+from seedrail.merge.report import drift
 
 def interrupted(*_, **__):
     raise KeyboardInterrupt

@@ -94,15 +94,17 @@ def test_a_role_that_may_create_nothing_is_told_which_schema(
     assert postgresql.tables() == set()
 
 
-def test_a_role_that_may_make_no_temporary_table_writes_nothing(
-    refused: Refused, postgresql: Database, guest: str
+def test_a_role_that_may_make_no_temporary_table_fills_an_empty_database_and_takes_nothing_back(
+    refused: Refused, postgresql: Database, guest: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = postgresql.scalar("SELECT current_database()")
     postgresql.execute(f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC")
     postgresql.execute(f"GRANT ALL ON SCHEMA public TO {role(guest)}")
-    message = refused(6, guest)
+    with setting(monkeypatch, guest):
+        seed(quiet=True)
+    message = refused(6, guest, rollback_seed)
     assert "permission denied to create temporary tables" in message
-    assert postgresql.tables() == set()
+    assert postgresql.scalar("SELECT count(*) FROM machines") == 22
 
 
 @pytest.mark.parametrize("table", ["alembic_version", "seed_state", "machines"])

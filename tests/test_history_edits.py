@@ -161,4 +161,4 @@ def test_an_adopted_row_that_leaves_and_returns_is_its_owners_at_every_step_back
 
 def outcomes(content: dict[str, list[Any]]) -> list[Any]:
     """What the ledger says of each row and column, without the revisions that said it."""
-    return sorted((row[2], row[4], row[5], row[6]) for row in content["seed_ledger"])
+    return sorted((str(row[2]), row[3], str(row[5]), row[6]) for row in content["seed_claims"])

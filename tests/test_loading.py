@@ -5,8 +5,8 @@ import sqlalchemy as sa
 
 from app.features.catalog import seed_catalog
 from seedrail.dialects import dialect_named
-from seedrail.merge import fresh
-from seedrail.merge.fresh import links_into_empty_tables
+from seedrail.merge.database import fresh
+from seedrail.merge.database.fresh import links_into_empty_tables
 from seedrail.schema.tables import in_foreign_key_order
 from tests.support.databases import Database
 from tests.support.project import Project
@@ -103,8 +103,8 @@ def test_tables_are_loaded_at_once_only_where_all_are_empty(postgresql_project: 
 def test_what_the_ledger_remembers_is_not_passed_over(postgresql_project: Project) -> None:
     postgresql_project.start_at("seed_base")
     postgresql_project.database.execute(
-        "INSERT INTO seed_ledger (table_name, seed_id, column_name, position, outcome)"
-        " VALUES ('artifacts', :id, '', 1, 'kept')",
+        "INSERT INTO seed_claims (table_name, seed_id, column_name, position, stands)"
+        " VALUES ('artifacts', :id, '', 1, 'owner')",
         id=OWN,
     )
     assert links(postgresql_project.database) is None

@@ -62,7 +62,7 @@ def test_of_two_runs_at_once_one_seeds_and_the_other_finds_nothing_to_do(project
     assert project.heads() == {HEAD}
     seeded = project.database.content(ledger=True)
     assert len(seeded["machines"]) == 22
-    assert seeded["seed_ledger"] == []
+    assert seeded["seed_claims"] == []
 
 
 def waits(project: Project, run: Process) -> bool:

@@ -75,7 +75,7 @@ def test_an_upgrade_after_a_stamp_back_finds_what_is_there(project: Project) -> 
     assert "no row had to change" in outcome.err
     assert rows(project) == seeded
     assert project.heads() == {"seed_0003"}
-    assert project.database.scalar("SELECT count(*) FROM seed_ledger") == 0
+    assert project.database.scalar("SELECT count(*) FROM seed_claims") == 0
 
 
 def test_a_rollback_after_a_stamp_back_takes_everything_back(project: Project) -> None:

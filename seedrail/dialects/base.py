@@ -236,12 +236,12 @@ class SeedDialect(ABC):
         """Whether two values that have an equality are the same, NULL being equal to NULL."""
         return one.is_not_distinct_from(other)
 
-    def prepare(self, tables: Sequence[sa.Table], parents: Sequence[sa.Table]) -> Iterable[sa.Executable]:
-        """Statements that make full staging tables fast to join; ids are looked up in `parents`."""
+    def prepare(self, tables: Sequence[sa.Table]) -> Iterable[sa.Executable]:
+        """Statements that make full staging tables fast to join."""
         return ()
 
-    def analyze(self, tables: Sequence[sa.Table]) -> Iterable[sa.Executable]:
-        """Statements that tell the planner what staging tables hold, now that it has changed."""
+    def index(self, table: sa.Table, columns: Sequence[str]) -> Iterable[sa.Executable]:
+        """Statements that make rows of a temporary table of the engine's own fast to find by some columns."""
         return ()
 
     @contextmanager
@@ -256,7 +256,7 @@ class SeedDialect(ABC):
         """A value as text, for a report."""
         return sa.cast(value, sa.Text())
 
-    def listed(self, column: sa.Column[Any]) -> ColumnElement[Any]:
+    def listed(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """A column of a script's report, for a client that may print a value as it is."""
         return column
 

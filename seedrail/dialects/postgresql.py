@@ -174,16 +174,18 @@ class PostgreSQLDialect(SeedDialect):
         if not all(reference.lockable for reference in references):
             yield _lock(map(identifier, tables), "EXCLUSIVE")
 
-    def prepare(self, tables: Sequence[sa.Table], parents: Sequence[sa.Table]) -> Iterable[sa.Executable]:
+    def prepare(self, tables: Sequence[sa.Table]) -> Iterable[sa.Executable]:
         if tables:
-            # Whether nearly all ids differ and outcomes are NULL is seen in 3,000 rows, too.
+            # Whether nearly all ids differ is seen in 3,000 rows, too.
             yield sa.text("SET LOCAL default_statistics_target = 10")
-            yield from self.analyze(tables)
+            # The joins' columns alone: wide texts take longer to sample than to load.
+            names = ", ".join(f'"{table.name}" (seed_id, live_id, action)' for table in tables)
+            yield sa.text(f"ANALYZE {names}")
 
-    def analyze(self, tables: Sequence[sa.Table]) -> Iterable[sa.Executable]:
-        # The joins' columns alone: wide texts take longer to sample than to load.
-        names = ", ".join(f'"{table.name}" (seed_id, live_id, outcome)' for table in tables)
-        yield sa.text(f"ANALYZE {names}")
+    def index(self, table: sa.Table, columns: Sequence[str]) -> Iterable[sa.Executable]:
+        names = ", ".join(columns)
+        yield sa.text(f'CREATE INDEX "ix_{table.name}" ON "{table.name}" ({names})')
+        yield sa.text(f'ANALYZE "{table.name}"')
 
     def references(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Reference]]:
         found: dict[str, list[Reference]] = {name: [] for name in tables}

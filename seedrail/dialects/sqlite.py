@@ -116,9 +116,13 @@ class SQLiteDialect(SeedDialect):
         """A write that writes nothing: what began without the write lock has it before it reads."""
         yield sa.text("UPDATE main.seed_state SET status = status WHERE 0")
 
-    def prepare(self, tables: Sequence[sa.Table], parents: Sequence[sa.Table]) -> Iterable[sa.Executable]:
-        for table in parents:
-            yield sa.text(f'CREATE INDEX temp."ix_{table.name}" ON "{table.name}" (seed_id)')
+    def prepare(self, tables: Sequence[sa.Table]) -> Iterable[sa.Executable]:
+        for table in tables:
+            yield from self.index(table, ["seed_id"])
+
+    def index(self, table: sa.Table, columns: Sequence[str]) -> Iterable[sa.Executable]:
+        names = ", ".join(columns)
+        yield sa.text(f'CREATE INDEX temp."ix_{table.name}" ON "{table.name}" ({names})')
 
     def references(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Reference]]:
         found: dict[str, dict[tuple[str, int], list[tuple[str, str]]]] = {}
@@ -206,13 +210,13 @@ class SQLiteDialect(SeedDialect):
         finally:
             driver.text_factory = usual
 
-    def listed(self, column: sa.Column[Any]) -> ColumnElement[Any]:
+    def listed(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         # The client ends a line and moves the cursor where a value says so.
         shown: ColumnElement[Any] = column
         if isinstance(column.type, sa.Text):
             for code, escape in _CURSORS:
                 shown = sa.func.replace(shown, sa.func.char(code), escape)
-        return shown.label(column.name)
+        return shown.label(getattr(column, "name", None))
 
     def to_ledger(self, value: Any) -> ColumnElement[Any]:
         return sa.type_coerce(value, sa.LargeBinary())

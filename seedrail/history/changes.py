@@ -17,7 +17,8 @@ class Change:
 
     Values are canonical (see `types`). A row that lacks a column has NULL in it. For an update, `old` and
     `new` hold the changed columns alone. `revision` is the seed revision that inserts or deletes the
-    row, `revisions` those that last changed each column of an update.
+    row, `revisions` those that last changed each column of it since. Of several changes as one, `first` are
+    those that changed each column first, `first_revision` that which first inserted or deleted the row.
 
     A row may leave the seed and stay in the database: it is `released`, from this change on or, as
     `released_before` says, already before. The history still knows its values: when its document has it
@@ -32,6 +33,8 @@ class Change:
     revisions: Mapping[str, str] = field(default_factory=dict)
     released_before: bool = False
     released: bool = False
+    first: Mapping[str, str] = field(default_factory=dict)
+    first_revision: str = ""
 
     @property
     def before(self) -> str:
@@ -206,9 +209,28 @@ def net(runs: Sequence[Iterable[Change]]) -> Iterator[Change]:
 def net_of(changes: Iterable[Change]) -> Change | None:
     """The changes of one row as one; None where it ends as it began."""
     total: Change | None = None
+    first: dict[str, str] = {}
     for change in changes:
+        for name in _changed(change):
+            first.setdefault(name, change.revision)
         total = change if total is None else _compose(total, change)
-    return total
+    if total is None:
+        return None
+    names = total.revisions if total.kind in ("update", "return", "release") else ()
+    return replace(total, first={name: first[name] for name in names}, first_revision=first.get(_ROW, ""))
+
+
+_ROW = ""
+"""Stands for whether the row is there."""
+
+
+def _changed(change: Change) -> Iterator[str]:
+    """The columns that a change alone gives another value; a row that is not there has NULL in each."""
+    if change.old is None or change.new is None:
+        yield _ROW
+        yield from (name for name, value in (change.new or change.old or {}).items() if value is not None)
+    else:
+        yield from change.revisions
 
 
 def _compose(first: Change, then: Change) -> Change | None:
@@ -218,7 +240,8 @@ def _compose(first: Change, then: Change) -> Change | None:
     if first.old is None:
         if then.new is None:
             return None
-        return replace(first, new={**(first.new or {}), **then.new}, released=then.released)
+        new, revisions = {**(first.new or {}), **then.new}, {**first.revisions, **then.revisions}
+        return replace(first, new=new, revisions=revisions, released=then.released)
     if then.new is None:
         return replace(then, old={**(then.old or {}), **first.old}, released_before=first.released_before)
     if first.new is None:

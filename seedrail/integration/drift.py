@@ -11,6 +11,6 @@ def report_drift(connection: Connection, rail: Rail, level: int, *, quiet: bool 
     Unless it is quiet, it shows its progress.
     """
     # What only a comparison needs takes a while to import.
-    from seedrail.merge import drift
+    from seedrail.merge.report import drift
 
     drift.report(lambda: drift.differences(connection, rail, quiet=quiet), level)

@@ -16,8 +16,9 @@ from seedrail.dialects import dialect_named
 from seedrail.failures import named_failures
 from seedrail.integration import forgotten
 from seedrail.integration.run import LOCK_TIMEOUT, SeedRun
+from seedrail.merge.bring_over import OLD_LEDGER
+from seedrail.merge.database.session import online, open_script, pin, settle_names
 from seedrail.merge.ledger import TABLE_NAMES
-from seedrail.merge.session import online, open_script, pin, settle_names
 from seedrail.run_options import RunOptions
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _process_revision_directives(
 
 def _include_name(name: str | None, type_: str, parents: Mapping[str, Any]) -> bool:
     """Keeps autogenerate from dropping the ledger's tables."""
-    return not (type_ == "table" and name in TABLE_NAMES)
+    return not (type_ == "table" and name in {*TABLE_NAMES, OLD_LEDGER.name})
 
 
 def _both_include(theirs: IncludeName) -> IncludeName:

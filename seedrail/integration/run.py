@@ -25,8 +25,9 @@ from seedrail.history.rail.heads import refuse_merge, refuse_step_from_several, 
 from seedrail.history.rail.placement import without_move
 from seedrail.history.rail.unreadable import without_function
 from seedrail.integration.forgotten import NOT_BEGUN
-from seedrail.merge.ledger import TABLE_NAMES, metadata, seed_state, stops_above
-from seedrail.merge.session import online, refuse_row_security
+from seedrail.merge.bring_over import bring_over
+from seedrail.merge.database.session import online, refuse_row_security
+from seedrail.merge.ledger import LEDGER_VERSION, TABLE_NAMES, metadata, seed_state, stops_above
 from seedrail.quoting import shown
 from seedrail.run_options import RunOptions
 from seedrail.schema.tables import in_foreign_key_order
@@ -198,6 +199,7 @@ class SeedRun:
             # A script goes to a database of this run's environment: down, only sets that it allows are there.
             up = self.rail.position(source) < self.rail.position(target)
             return {name: _SetState(source) for name in names if up or self._allows(name)}
+        bring_over(connection)
         refuse_row_security(self.context, [(None, name) for name in TABLE_NAMES])
         recorded = {name: _SetState(SEED_BASE) for name in names}
         for row in connection.execute(sa.select(seed_state)):
@@ -252,21 +254,22 @@ class SeedRun:
         self._report(moved, target)
 
     def _stops(self, source: str, target: str) -> list[str]:
-        """The revisions between, on a way down, below those that met rows which were kept, or filled links.
+        """The revisions between, on a way down, below those at which the ledger met rows.
 
-        There such a row is as its seed state has it. A move past both that revision and one that changed or
-        brought the row would know nothing of it.
+        There such a row is as its seed state has it. A script cannot look, and goes down one at a time.
         """
         connection = online(self.context)
         below, above = self.rail.position(target), self.rail.position(source)
-        if below >= above or connection is None:
+        if below >= above:
             return []
-        positions = {position - 1 for position in connection.scalars(stops_above(below))}
+        positions = set(range(below + 1, above))
+        if connection is not None:
+            positions = {position - 1 for position in connection.scalars(stops_above(below))}
         stops = [
             self.rail.revisions[one - 1].revision for one in sorted(positions, reverse=True) if one < above
         ]
-        if stops:
-            log.info("down to %s by way of %s: rows were kept, or links filled", target, ", ".join(stops))
+        if stops and connection is not None:
+            log.info("down to %s by way of %s, where the ledger met rows", target, ", ".join(stops))
         return stops
 
     def _ordered(self, sources: dict[str, set[str]], target: str) -> list[str]:
@@ -290,7 +293,7 @@ class SeedRun:
         )  # fmt: skip
         # A script cannot know how far a set got that was left out before.
         if not state.left_out and (not self.context.as_sql or state.revision == SEED_BASE):
-            from seedrail.merge.program import record
+            from seedrail.merge.write.state import record
 
             sha256 = self.rail.sha256_of(state.revision)
             for statement in record([name], state.revision, sha256, status=_LEFT_OUT):
@@ -324,20 +327,25 @@ def _journey(steps: Sequence[Any], rail: Rail) -> _Journey | None:
 
 
 def create_ledger(context: MigrationContext, version: int) -> None:
-    """Create the ledger's tables, in the form of the version that a `seed_base` names."""
+    """Create the ledger's tables; a `seed_base` that names an older version gets today's all the same."""
     _check_version(version)
     dialect_named(context.dialect.name)
     for table in metadata.sorted_tables:
         context.execute(sa.schema.CreateTable(table))
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            context.execute(sa.schema.CreateIndex(index))
 
 
 def drop_ledger(context: MigrationContext, version: int) -> None:
     """Drop the ledger's tables."""
     _check_version(version)
+    connection = online(context)
+    if connection is not None:
+        bring_over(connection)
     for table in reversed(metadata.sorted_tables):
         context.execute(sa.schema.DropTable(table))
 
 
 def _check_version(version: int) -> None:
-    if version != 1:
-        raise SetupError(f"this engine has no ledger of version {version}; it knows version 1")
+    if version not in (1, LEDGER_VERSION):
+        raise SetupError(f"this engine has no ledger of version {version}; it knows version {LEDGER_VERSION}")

@@ -1,1 +1,1 @@
-"""What a move does to a database: the live catalog, staging, the program, the ledger."""
+"""What a move does to a database: staging, decisions, writes, the ledger."""

@@ -1,5 +1,8 @@
-"""The ledger: the engine's own tables. `seed_state` says what was applied to each seed set, `seed_ledger`
-holds what a rollback must know: only the rows where the database and the seed differed.
+"""The ledger: the engine's own tables. `seed_state` says what was applied to each seed set; `seed_claims` is
+a stack of claims: one wherever the seed met a value that was not its own.
+
+A cell is a column of a seeded row; the column EXISTS says whether the row is there. Claims are pushed, and
+dropped by a way down below their position; none is ever changed. docs/merge.md says what they mean.
 """
 
 from typing import Any
@@ -7,7 +10,20 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-LEDGER_VERSION = 1
+LEDGER_VERSION = 2
+
+EXISTS = ""
+"""The column of claims on whole rows; their values are ABSENT and PRESENT."""
+ABSENT, PRESENT = "absent", "present"
+
+OWNER, SEED, CUT = "owner", "seed", "cut"
+"""Who stands on top since: somebody, whose value stayed; the seed, which wrote over it; or a cut link."""
+
+NO_ROW = UUID(int=0)
+"""The seed id of marks: from their position on, a link that is cut gets their value, a stand-in."""
+
+VALUE = sa.Text().with_variant(sa.LargeBinary(), "sqlite")
+"""SQLite keeps a value as it is; PostgreSQL its text."""
 
 metadata = sa.MetaData()
 
@@ -26,64 +42,44 @@ seed_state = sa.Table(
 environment leaves it out of what came after.
 """
 
-seed_ledger = sa.Table(
-    "seed_ledger",
+seed_claims = sa.Table(
+    "seed_claims",
     metadata,
+    # The order in which claims were pushed: two on one cell may have the same position.
+    sa.Column(
+        "ordinal", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), sa.Identity(), primary_key=True
+    ),
     sa.Column("table_name", sa.String(63), nullable=False),
     sa.Column("seed_id", sa.Uuid(), nullable=False),
     sa.Column("column_name", sa.String(63), nullable=False),
     sa.Column("position", sa.Integer(), nullable=False),
-    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("value", VALUE),
+    sa.Column("stands", sa.String(8), nullable=False),
     sa.Column("live_id", sa.Uuid()),
-    # SQLite keeps the value as it is; PostgreSQL its text.
-    sa.Column("pre_image", sa.Text().with_variant(sa.LargeBinary(), "sqlite")),
-    sa.PrimaryKeyConstraint(
-        "table_name", "seed_id", "column_name", "position", "outcome", name="pk_seed_ledger"
-    ),
+    sa.CheckConstraint(f"stands IN ('{OWNER}', '{SEED}', '{CUT}')", name="ck_seed_claims_stands"),
+    sa.Index("ix_seed_claims_cell", "table_name", "seed_id", "column_name"),
 )
-"""One row a deviation; `column_name` is empty where it concerns the whole row, `position` counts the
-seed revisions up to the one that met it (1 is the first after seed_base).
-
-| outcome | of | means |
-|---|---|---|
-| `adopted` | row | it was there when the seed wanted to insert it: it is not ours (`live_id`) |
-| `changed` | column | the seed changed a column of an adopted row; `pre_image` is what was there |
-| `released`, `restored` | row, column | `adopted` and `changed` of a row that left the seed since |
-| `same` | column | it had the value that the seed wanted to set |
-| `kept` | row, column | the seed wanted to delete or change it, and the policy kept it |
-| `overwritten` | column | the seed took an edit away, as the policy asked; the way down restores it |
-| `discarded` | column | the same on the way down: kept for the record alone |
-| `absent` | row | it was gone, or could not be linked, when the seed wanted to change, delete or insert it |
-| `revived` | row | it was gone when the seed wanted to change it, and the policy brought it back |
-| `cut` | column | the seed's link led to a row that was gone, and was left empty |
-| `stand-in` | column | the seed's optional link (`pre_image`) led nowhere, and got another row (`live_id`) |
+"""One row a claim: at `position` (1 is the first seed revision) the seed met `value`, in the text form of
+SeedDialect.to_ledger, or cut a link to it; `live_id` is the primary key of a row that was met.
 """
-
-STAND_IN = "stand-in"
-
-NO_ROW = UUID(int=0)
-"""The seed id of an entry of no row, which says whose stand-in it is in states that a run jumped over."""
-
-
-def kept_rows(target: int) -> sa.Select[Any]:
-    """Rows that were kept at positions which a move down to `target` jumps over."""
-    return sa.select(seed_ledger).where(
-        seed_ledger.c.outcome == "kept",
-        seed_ledger.c.column_name == "",
-        seed_ledger.c.position > target + 1,
-    )
 
 
 def stops_above(target: int) -> sa.Select[Any]:
-    """The positions below which a move down to `target` stops: of rows that were kept, and of stand-ins.
+    """The positions below which a move down to `target` stops, so that no chapter of a row is jumped over.
 
-    A row or a link may have been something else between the two, and is looked at as it was there.
+    It stops below each claim on EXISTS, and below each at which a cell was met again.
     """
-    kept = sa.and_(seed_ledger.c.outcome == "kept", seed_ledger.c.column_name == "")
-    filled = sa.and_(seed_ledger.c.outcome == STAND_IN, seed_ledger.c.seed_id != NO_ROW)
-    met = sa.or_(kept, filled)
-    position = seed_ledger.c.position
-    return sa.select(position).where(met, position > target + 1).distinct()
+    claim, before = seed_claims.alias("claim"), seed_claims.alias("before")
+    again = sa.exists().where(
+        before.c.table_name == claim.c.table_name,
+        before.c.seed_id == claim.c.seed_id,
+        before.c.column_name == claim.c.column_name,
+        before.c.position > target,
+        before.c.ordinal < claim.c.ordinal,
+        before.c.stands != CUT,
+    )
+    stops = sa.or_(claim.c.column_name == EXISTS, sa.and_(claim.c.stands != CUT, again))
+    return sa.select(claim.c.position).where(claim.c.position > target + 1, stops).distinct()
 
 
 TABLE_NAMES = frozenset(table.name for table in metadata.sorted_tables)

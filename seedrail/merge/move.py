@@ -2,8 +2,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -11,29 +11,35 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.schema import DropTable
 
-from seedrail.dialects import SeedDialect, dialect_named
 from seedrail.errors import HiddenRows, SeedError
 from seedrail.failures import UNUSABLE, failure_of
 from seedrail.history.absent import refuse_columns_to_come
-from seedrail.history.changes import Change
 from seedrail.history.history import SEED_BASE
-from seedrail.history.lines import Lone
 from seedrail.history.rail import Rail
 from seedrail.history.rownames import RowNames
-from seedrail.merge import program
-from seedrail.merge.conflicts import Conflict, ConflictError, read_conflicts
-from seedrail.merge.fresh import links_into_empty_tables, passes
-from seedrail.merge.guards import count_elsewhere, guard_table, stop_if_any
-from seedrail.merge.inherited import refuse_inherited
-from seedrail.merge.ledger import TABLE_NAMES, kept_rows, seed_ledger
-from seedrail.merge.live import Live, frozen_schema, lock_and_read
-from seedrail.merge.loads import BulkLoader, ScriptLoader, rows_missed
-from seedrail.merge.program import Plan, Statement
-from seedrail.merge.session import online, pin, refuse_row_security, settle_names
-from seedrail.merge.stage import Loader, StagedTable, load_changes, staged_table
-from seedrail.merge.standins import StandIns, find_stand_ins
-from seedrail.merge.unknown import Models, guard_columns, guard_later_columns
-from seedrail.merge.watch import is_watched, refuse_interference, refuse_missed
+from seedrail.merge.database.guards import count_elsewhere, guard_table, stop_if_any
+from seedrail.merge.database.live import Live, frozen_schema, lock_and_read
+from seedrail.merge.database.loads import rows_missed
+from seedrail.merge.database.session import pin, refuse_row_security, settle_names
+from seedrail.merge.database.standins import find_stand_ins
+from seedrail.merge.database.watch import is_watched, refuse_interference, refuse_missed
+from seedrail.merge.decide import cases, links
+from seedrail.merge.decide.cells import cells, hold, know, known_cells, touch, unpivot
+from seedrail.merge.decide.find import find
+from seedrail.merge.decide.inherited import refuse_inherited
+from seedrail.merge.decide.unknown import Models, guard_columns, guard_later_columns
+from seedrail.merge.filling import Filling
+from seedrail.merge.ledger import NO_ROW, TABLE_NAMES, seed_claims
+from seedrail.merge.plan import Plan, Statement, parents_of
+from seedrail.merge.report.conflicts import Conflict, ConflictError, conflicts, read_conflicts, summary
+from seedrail.merge.stage import (
+    DELETE,
+    INSERT,
+    StagedTable,
+    staged_table,
+)
+from seedrail.merge.write.apply import apply, arrived, drop, mark_stand_ins, push
+from seedrail.merge.write.state import record, recorded
 from seedrail.progress import Progress
 from seedrail.quoting import one_line, said
 from seedrail.run_options import Policy, RunOptions
@@ -82,16 +88,8 @@ class Move:
             return _Runner(self, context, progress).run()
 
 
-class _Runner:
+class _Runner(Filling):
     """One run of a move; `connection` is None where a script is written."""
-
-    def __init__(self, move: Move, context: MigrationContext, progress: Progress) -> None:
-        self.move, self.context, self.progress = move, context, progress
-        self.dialect: SeedDialect = dialect_named(context.dialect.name)
-        self.connection = online(context)
-        self.tally: Counter[tuple[str, str]] = Counter()
-        self.created: list[sa.Table] = []
-        self.stand_ins: StandIns = {}
 
     def run(self) -> Counter[tuple[str, str]]:
         move = self.move
@@ -103,24 +101,28 @@ class _Runner:
         refuse_columns_to_come(move.rail, span, frozen, live.names, self.context.get_current_heads)
         if move.upgrade:
             self.stand_ins = find_stand_ins(self.context, frozen, move.options.stand_ins())
-        staged = [staged_table(table, live.columns.get(table.name)) for table in frozen]
+        tables = [
+            staged_table(table, live.columns.get(table.name), live.unseeded.get(table.name, {}))
+            for table in frozen
+        ]
+        known = self.known_tables()
         with _refusals():
-            self._load(staged)
+            self.load(tables, known)
+        staged = [table for table in tables if any(table.counts.values())]
         self._log_staged(staged)
-        plan = self._plan(staged, live)
+        plan = self._plan(staged, live, known)
         self._guard_references(plan)
         if self.connection is None:
-            self._guard_stand_ins(plan)
             guard_columns(self.context, self.dialect, staged, move.models)
-        self._execute(program.resolve(plan))
-        self._execute(program.check(plan))
+        self._decide(plan)
+        self._count(plan)
         self._guard(plan)
         refuse_inherited(self.context, plan)
-        self._apply(plan)
+        self._apply(plan, tables)
         cleared = move.target == SEED_BASE
         sha256 = move.rail.sha256_of(move.target)
-        self._execute(program.record(move.sets, move.target, sha256, cleared=cleared))
-        self._execute(program.recorded(move.sets, move.target, sha256, cleared=cleared))
+        self._execute(record(move.sets, move.target, sha256, cleared=cleared))
+        self._execute(recorded(move.sets, move.target, sha256, cleared=cleared))
         for table in reversed(self.created):
             self.context.execute(DropTable(table))
         return self.tally
@@ -134,7 +136,6 @@ class _Runner:
             return frozen_schema(self.dialect, frozen)
         live = lock_and_read(self.connection, self.dialect, frozen)
         self._refuse_row_security(live)
-        self._create(program.conflicts)
         refuse_interference(self.context)
         return live
 
@@ -149,18 +150,13 @@ class _Runner:
         names = sorted(table.name for table in frozen)
         pointing = [ref for table in frozen for ref in table.referenced_by if ref.table not in names]
         self._run_all((*self.dialect.lock_tables(names), *self.dialect.lock_pointing(pointing, names)))
-        self._create(program.conflicts)
-        self._create(guard_table)
+        self.create(guard_table)
         refuse_interference(self.context)
         lost = "tables that are not there, or hidden by something else of their name"
         stop_if_any(self.context, lost, self.dialect.count_lost([*names, *sorted(TABLE_NAMES)]))
         sha256 = move.rail.sha256_of(move.source)
         elsewhere = count_elsewhere(move.source, sha256, sorted(move.sets))
         stop_if_any(self.context, f"seed sets that are not at {move.source}", elsewhere)
-        if not move.upgrade:
-            kept = kept_rows(move.rail.position(move.target)).subquery()
-            what = "rows that a revision above wanted to delete and a policy kept: go down one at a time"
-            stop_if_any(self.context, what, sa.select(sa.func.count()).select_from(kept))
 
     def _run_all(self, statements: Iterable[sa.Executable]) -> None:
         for statement in statements:
@@ -175,148 +171,116 @@ class _Runner:
         asked |= {(None, table.name) for table in tables}
         refuse_row_security(self.context, asked)
 
-    def _load(self, staged: Iterable[StagedTable]) -> None:
-        move = self.move
-        tables = {table.name: table for table in staged}
-        positions = {one.revision: position for position, one in enumerate(move.rail.revisions, start=1)}
-        self._load_changes(tables, positions)
-        if self._may_revive():
-            self._load_revivals(tables, positions)
-        for table in staged:
-            self.tally["inserted", table.name] += table.loaded
-            for name, count in table.unlinked.items():
-                self.tally["unlinked", name] += count
-        filled = [t.by_kind(kind) for t in staged for kind, n in t.counts.items() if n]
-        referenced = {key.table for t in staged for key in t.frozen.foreign_keys.values()}
-        parents = [t.inserts for t in staged if t.name in referenced and t.counts["insert"]]
-        for statement in self.dialect.prepare(filled, parents):
-            self.context.execute(statement)
-
-    def _loader(self) -> AbstractContextManager[Loader]:
-        if self.connection is None:
-            return nullcontext(ScriptLoader(self.context, self.dialect, self._create))
-        return BulkLoader(self.connection, self.dialect, self._create, self.progress.advance)
-
-    def _load_changes(self, tables: Mapping[str, StagedTable], positions: Mapping[str, int]) -> None:
-        move = self.move
-        frozen = [table.frozen for table in tables.values()]
-        links = None
-        # Each stand-in has its entry in the ledger, which is made of staged rows.
-        empty = move.upgrade and move.source == SEED_BASE and not self.stand_ins
-        if self.connection is not None and empty:
-            links = links_into_empty_tables(self.connection, self.dialect, frozen)
-        for name, table in tables.items():
-            table.links = None if links is None else links[name]
-        # A table's foreign keys are checked when its load ends.
-        turns = [set(tables)] if links is None else list(passes(frozen))
-        size = move.rail.size(move.source, move.target)
-        self.progress.begin("staging" if links is None else "loading", size * len(turns))
-        with self._loader() as loader:
-            for names in turns:
-                changes = move.rail.net_rows(move.source, move.target, self.progress.work)
-                load_changes(changes, {name: tables[name] for name in names}, positions, loader)
-
-    def _may_revive(self) -> bool:
-        """Whether an update may have to insert its row, or on the way down to delete it."""
-        if self.move.upgrade:
-            return self.move.options.policy is Policy.OVERWRITE
-        if self.connection is None:
-            return True
-        revived = sa.select(seed_ledger.c.seed_id).where(seed_ledger.c.outcome == "revived")
-        return self.connection.execute(revived.limit(1)).first() is not None
-
-    def _load_revivals(self, tables: Mapping[str, StagedTable], positions: Mapping[str, int]) -> None:
-        """Stage the updated rows whole, as they are at the upper end of the move."""
-        updating = {name: table for name, table in tables.items() if table.counts["update"]}
-        if not updating:
-            return
-        move, rail = self.move, self.move.rail
-        changes = rail.net_rows(move.source, move.target)
-        updated = {one.sort_key for one in changes if isinstance(one, Change) and one.effect == "update"}
-        upper = move.target if move.upgrade else move.source
-        whole = (
-            one.only(updated) if isinstance(one, Lone) else one
-            for one in rail.net_rows(SEED_BASE, upper)
-            if isinstance(one, Lone) or one.sort_key in updated
-        )
-        with self._loader() as loader:
-            load_changes(whole, updating, positions, loader, revivals=True)
-        for table in updating.values():
-            table.reviving = True
-            for stage in (table.inserts, table.deletes, table.revivals):
-                self._create(stage)
-
-    def _create(self, table: sa.Table) -> None:
-        """Create a temporary table when it is needed; a live one is there."""
-        if table not in self.created and table.dialect_kwargs["postgresql_on_commit"]:
-            self.context.execute(self.dialect.create(table))
-            self.created.append(table)
-
     def _log_staged(self, staged: Iterable[StagedTable]) -> None:
         for table in staged:
             counts = ", ".join(f"{n} {kind}s" for kind, n in table.counts.items() if n)
             if counts:
                 log.debug("staged %s: %s", table.name, counts)
 
-    def _plan(self, staged: Sequence[StagedTable], live: Live) -> Plan:
+    def _plan(self, staged: Sequence[StagedTable], live: Live, known: frozenset[str] | None) -> Plan:
+        if self.connection is None:
+            for table in staged:
+                table.touched = True
         return Plan(
             tables=staged,
             references=live.references,
             derived=live.derived,
-            unseeded=live.unseeded,
             uniques=live.uniques,
-            watched=is_watched(self.context, [table.name for table in staged]),
-            parents=program.parents_of(staged),
-            upgrade=self.move.upgrade,
-            from_nothing=self.move.source == SEED_BASE,
+            parents=parents_of(staged),
             source=self.move.rail.position(self.move.source),
             target=self.move.rail.position(self.move.target),
             dialect=self.dialect,
             policy=self.move.options.policy,
-            seen=self._known(),
+            watched=is_watched(self.context, [table.name for table in staged]),
             stand_ins=self.stand_ins,
+            known=known,
+            tally=None if self.connection is None else self.tally,
+            marked=self._marked(),
         )
 
-    def _known(self) -> Counter[tuple[str, str]] | None:
-        """The tally, with the ledger's rows of each table in it; None for a script, which cannot count."""
+    def _marked(self) -> frozenset[tuple[str, str]] | None:
         if self.connection is None:
             return None
-        count = sa.select(seed_ledger.c.table_name, sa.func.count()).group_by(seed_ledger.c.table_name)
-        for name, known in self.connection.execute(count):
-            self.tally["known", name] = known
-        return self.tally
+        marks = seed_claims.c.seed_id == sa.literal(NO_ROW, sa.Uuid())
+        found = sa.select(seed_claims.c.table_name, seed_claims.c.column_name).where(marks).distinct()
+        return frozenset((table, column) for table, column in self.connection.execute(found))
+
+    def _decide(self, plan: Plan) -> None:
+        """What becomes of every row and cell: nothing live is written."""
+        if not plan.tables:
+            return
+        self.create(cells)
+        if any(plan.knows(table.name) for table in plan.tables):
+            self.create(known_cells)
+            self._execute(know(plan))
+        for table in plan.tables:
+            self._execute(find(plan, table))
+        self.stage_missing(plan)
+        self.place_marked(plan)
+        for table in plan.tables:
+            self._execute(touch(plan, table))
+            table.touched = self.connection is None or self.tally["touched", table.name] > 0
+        touched = [table for table in plan.tables if table.touched]
+        if touched:
+            self._decide_touched(plan, touched)
+        for table in plan.tables:
+            self._execute(links.cut(plan, table))
+            self._execute(links.keep_values(plan, table))
+        for table in reversed(plan.tables):
+            self._execute(links.keep_rows(plan, table))
+            if self.connection is not None and table.counts[DELETE]:
+                table.emptied = not self.connection.scalar(links.count_staying(table))
+
+    def _decide_touched(self, plan: Plan, touched: Sequence[StagedTable]) -> None:
+        for table in touched:
+            self._execute(hold(table))
+        self.index(cells, ["table_name", "seed_id", "column_name"])
+        self._execute(cases.rows(plan))
+        for table in touched:
+            self._execute(cases.bring(table))
+        for table in touched:
+            self._execute(unpivot(plan, table))
+        self._execute(cases.columns(plan))
+        for table in touched:
+            self._execute(cases.put_back(plan, table))
+        self._execute(cases.claim(plan))
+
+    def _count(self, plan: Plan) -> None:
+        """What was decided of touched rows and cells, for the log."""
+        if self.connection is None or not any(table.touched for table in plan.tables):
+            return
+        rows = cases.decided()
+        counts = sa.select(rows.c.what, rows.c.table_name, sa.func.count())
+        for what, table, number in self.connection.execute(counts.group_by(rows.c.what, rows.c.table_name)):
+            self.tally[what, table] += number
 
     def _guard(self, plan: Plan) -> None:
         if self.connection is not None:
             move = self.move
             names = RowNames(move.rail, (move.source, move.target), move.tables)
             with self.dialect.readable(self.connection):
-                found, total = read_conflicts(self.connection, plan, names)
-            if total and self.move.options.policy is Policy.ABORT:
-                raise ConflictError(found, total, move.options.spelled)
-            if total:
-                self._report(found, total)
+                found, counts = read_conflicts(self.connection, plan, names)
+            if counts and self.move.options.policy is Policy.ABORT:
+                raise ConflictError(found, counts, move.options.spelled)
+            if counts:
+                self._report(found, counts)
             return
+        if not plan.tables:
+            return
+        listed = conflicts(plan)
         # The client prints them, then stops at the guard.
-        self.context.execute(sa.select(*map(self.dialect.listed, program.conflicts.c)))
+        self.context.execute(sa.select(*map(self.dialect.listed, listed.c)))
         if self.move.options.policy is Policy.ABORT:
-            count = sa.select(sa.func.count()).select_from(program.conflicts)
+            count = sa.select(sa.func.count()).select_from(listed)
             stop_if_any(self.context, "conflicts with live rows, listed above", count)
         guard_later_columns(self.context, plan, self.move.models)
-
-    def _guard_stand_ins(self, plan: Plan) -> None:
-        """A script makes one move, and does not stop where links were filled again in between."""
-        what = "links that were filled by more than one run: go down one at a time"
-        for table in plan.tables if not plan.upgrade else ():
-            for count in program.uncovered_stand_ins(plan, table):
-                stop_if_any(self.context, what, count)
 
     def _guard_references(self, plan: Plan) -> None:
         """Stop where rows that would decide cannot be seen by this role, or are unknown to a script."""
         known: dict[str, Sequence[Reference]] = {}
         columns: dict[str, frozenset[str]] = {}
         for table in plan.tables:
-            references, changing = program.deciding(plan, table)
+            references, changing = links.deciding(plan, table)
             hidden = next((one for one in references if not one.readable), None)
             if hidden is not None:
                 raise HiddenRows(table.name, hidden)
@@ -328,31 +292,44 @@ class _Runner:
             count = self.dialect.count_unknown_references(known, columns)
             stop_if_any(self.context, "foreign keys that the models do not know", count)
 
-    def _apply(self, plan: Plan) -> None:
+    def _apply(self, plan: Plan, tables: Iterable[StagedTable]) -> None:
         self.progress.begin("applying", sum(sum(table.counts.values()) for table in plan.tables))
+        claims = bool(plan.tables) and (self.connection is None or self._has_claims(plan))
+        if claims:
+            self.place_claims(plan)
         with _refusals():
-            self._execute(program.apply(plan))
+            self._execute(apply(plan))
             for statement in self.dialect.fire_deferred():
                 self.context.execute(statement)
         for table in plan.tables:
             self._check_inserted(table)
-        self._execute(program.arrived(plan))
+        self._execute(arrived(plan))
+        self._execute(drop(plan, [table.name for table in tables]))
+        self._execute(mark_stand_ins(plan, tables))
+        if claims:
+            self._execute(push(plan))
+
+    def _has_claims(self, plan: Plan) -> bool:
+        if self.connection is None or not plan.tables:
+            return False
+        found = sa.select(cells.c.seed_id).where(cells.c.stands.is_not(None)).limit(1)
+        return self.connection.execute(found).first() is not None
 
     def _check_inserted(self, table: StagedTable) -> None:
         """As many rows as were staged must have come."""
-        if self.connection is None or not table.has("insert"):
+        if self.connection is None or not table.may(INSERT):
             return
-        count = sa.select(sa.func.count()).select_from(table.inserts)
-        expected = self.connection.scalar(count.where(table.inserts.c.outcome.is_(None)))
+        count = sa.select(sa.func.count()).select_from(table.stage)
+        expected = self.connection.scalar(count.where(table.stage.c.action == INSERT))
         if self.tally["inserted", table.name] - table.loaded != expected:
             raise rows_missed(table.name, "insert")
 
-    def _report(self, found: Sequence[Conflict], total: int) -> None:
+    def _report(self, found: Sequence[Conflict], counts: Counter[tuple[str, str]]) -> None:
         """Under keep and overwrite the conflicts are settled, and said."""
-        policy = self.move.options.policy
+        policy, total = self.move.options.policy, counts.total()
         log.warning(
-            "%d difference%s from what the seed expects, settled by seed_conflict=%s:",
-            total, "s" * (total > 1), policy,
+            "%d difference%s from what the seed expects, settled by seed_conflict=%s: %s",
+            total, "s" * (total > 1), policy, summary(counts),
         )  # fmt: skip
         for conflict in found:
             log.warning("  %s", conflict)
@@ -363,14 +340,6 @@ class _Runner:
         for statement in statements:
             if statement.missed:
                 refuse_missed(self.context, *statement.missed, statement.sql)
-                continue
-            if statement.probe:
-                if (
-                    self.connection is not None
-                    and self.move.options.policy is Policy.ABORT
-                    and statement.counts
-                ):
-                    self.tally[statement.counts] += self.connection.scalar(statement.sql) or 0
                 continue
             if self.connection is None:
                 self.context.execute(statement.sql)

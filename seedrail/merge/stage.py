@@ -1,11 +1,11 @@
-"""Staging: the net changes of a move in temporary tables, one for each table and kind of change.
+"""Staging: the net changes of a move in temporary tables.
 
-Staged rows have the live table's columns under prefixes: `o_` the old value, `n_` the new one, `r_` the
-position of the seed revision that changed the column (NULL where an update leaves it alone). `outcome` says
-why a row is not simply written: `adopted`, `kept`, `absent`, `released`; NULL is the plain case.
+One table of them for each seed table. Staged rows have the live table's columns under prefixes: `o_` the
+value before the move, `n_` that after it, `r_` the position of the first seed revision of the move that
+changes the column (NULL where an update leaves it alone), `g_` that of the last, for links (NULL: that of the
+row). `position` is the first at which the row comes or changes. `action` is what happens to the live row.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -36,33 +36,45 @@ MIXED_BATCH = 5_000
 """The same for a table with more than one kind of change, whose bulk loads take turns."""
 
 
+INSERT, UPDATE, DELETE = "insert", "update", "delete"
+"""What happens to a staged row's live one; nothing where its `action` is NULL."""
+
+
 @dataclass
 class StagedTable:
-    """A seed table in a move: its live columns, and its staging tables with their row counts.
-
-    A move needs few of the staging tables that it could have, and each is defined when it is asked for.
-    """
+    """A seed table in a move: its live columns, and its staging table with its row counts."""
 
     frozen: FrozenTable
     columns: tuple[str, ...]
     live: sa.Table
+    unseeded: Mapping[str, str] = field(default_factory=dict)
+    """The other live columns, with their constant defaults as SQL."""
     links: Mapping[str, frozenset[str]] | None = None
     """Set for a table whose rows are loaded as they are: the ids that its optional links may hold."""
     loaded: int = 0
     """How many rows were."""
-    unlinked: Counter[str] = field(default_factory=Counter)
-    """How many of their optional links led nowhere, by the table that they led to."""
-    reviving: bool = False
+    unlinked: list[tuple[str, str, str]] = field(default_factory=list)
+    """Their optional links that led nowhere: seed id, column, and the revision that set them."""
     released: bool = False
     """Whether some of its staged rows are released on the way."""
-    counts: dict[str, int] = field(default_factory=lambda: {"insert": 0, "update": 0, "delete": 0})
+    counts: dict[str, int] = field(default_factory=lambda: {INSERT: 0, UPDATE: 0, DELETE: 0})
     updated: set[str] = field(default_factory=set)
     """The columns that some update of this move changes."""
+    touched: bool = False
+    """Whether some staged rows are not as the seed expects; a script has to assume so."""
 
-    def has(self, kind: str) -> bool:
-        """Whether the program must look at staged rows of a kind."""
-        revived = self.reviving and kind != "update" and self.counts["update"] > 0
-        return self.counts[kind] > 0 or revived
+    emptied: bool = False
+    """Whether all of its live rows go."""
+
+    def may(self, action: str) -> bool:
+        """Whether the program must look at staged rows with an action."""
+        # A row of another action may be decided to be written, or put back.
+        return self.counts[action] > 0 or (self.touched and action != DELETE)
+
+    @property
+    def writable(self) -> list[str]:
+        """The columns that some update may set."""
+        return list(self.columns) if self.touched else sorted(self.updated)
 
     @property
     def name(self) -> str:
@@ -75,63 +87,38 @@ class StagedTable:
         return self.live.c[self.frozen.id]
 
     @cached_property
-    def inserts(self) -> sa.Table:
-        """Rows that come."""
-        return self._stage("insert")
-
-    @cached_property
-    def updates(self) -> sa.Table:
-        """Rows of which some columns change."""
-        return self._stage("update")
-
-    @cached_property
-    def deletes(self) -> sa.Table:
-        """Rows that go."""
-        return self._stage("delete")
-
-    @cached_property
-    def revivals(self) -> sa.Table:
-        """Whole rows for updates that may have to insert or delete: a row that was gone comes back."""
-        return self._stage("revival")
-
-    def by_kind(self, kind: str) -> sa.Table:
-        """Where rows of a kind go: to a staging table, or for `load` into the live one."""
-        match kind:
-            case "insert":
-                return self.inserts
-            case "update":
-                return self.updates
-            case "delete":
-                return self.deletes
-            case "revival":
-                return self.revivals
-        return self.live
-
-    def _stage(self, kind: str) -> sa.Table:
+    def stage(self) -> sa.Table:
+        """The staging table."""
         columns = [
             sa.Column(prefix + name, INTEGER.sqlalchemy())
-            if prefix == "r_"
+            if prefix in "r_g_"
             else sa.Column(prefix + name, self.frozen.columns[name].type.sqlalchemy(), info={OF: name})
+            # A row that comes has new values alone: they are found first in it.
+            for prefix in ("n_", "o_", "r_", "g_")
             for name in self.columns
-            for prefix in _PREFIXES[kind]
+            if prefix != "g_" or name in self.frozen.foreign_keys
         ]
         return sa.Table(
-            stage_name(kind, self.name),
+            stage_name(self.name),
             sa.MetaData(),
             sa.Column("seed_id", sa.Uuid(), info={OF: self.frozen.id}),
             sa.Column("live_id", sa.Uuid(), info={OF: self.frozen.id}),
             sa.Column("position", sa.Integer()),
-            sa.Column("outcome", sa.Text()),
+            sa.Column("action", sa.Text()),
             *columns,
             prefixes=["TEMPORARY"],
             postgresql_on_commit="DROP",
             info={OF: self.name},
         )
 
+    def target_of(self, kind: str) -> sa.Table:
+        """Where rows go: to the staging table, or those of a `load` into the live one."""
+        return self.live if kind == "load" else self.stage
 
-def stage_name(kind: str, table: str) -> str:
+
+def stage_name(table: str) -> str:
     """The name of a staging table; of long ones, which PostgreSQL would cut, no two are the same."""
-    name = f"seed_{kind}_{table}"
+    name = f"seed_stage_{table}"
     if len(name.encode()) <= _LONGEST_NAME:
         return name
     digest = sha256(table.encode()).hexdigest()[:8]
@@ -141,16 +128,19 @@ def stage_name(kind: str, table: str) -> str:
 _LONGEST_NAME = 63
 """Bytes of a name that PostgreSQL keeps."""
 
-UUID, INTEGER = ColumnType("uuid"), ColumnType("integer")
+UUID, INTEGER, TEXT = ColumnType("uuid"), ColumnType("integer"), ColumnType("text")
+
+COMPOSED = "composed"
+"""The kind of inserts that several revisions made: their links may be younger than their rows."""
 
 _PREFIXES = {
-    "insert": ("n_",),
-    "update": ("o_", "n_", "r_"),
-    "delete": ("o_",),
-    "revival": ("n_",),
+    INSERT: ("n_",),
+    COMPOSED: ("n_", "g_"),
+    UPDATE: ("o_", "n_", "r_", "g_"),
+    DELETE: ("o_",),
     "load": ("",),
 }
-"""The columns of rows of a kind, for each column of the live table."""
+"""The columns of rows of a kind, for each column of the live table; of `g_` for each of its links."""
 
 
 class Loader(Protocol):
@@ -162,7 +152,9 @@ class Loader(Protocol):
         """Add rows, in canonical form with JSON as text, to a staging table or a live one."""
 
 
-def staged_table(frozen: FrozenTable, live_columns: Mapping[str, TypeEngine[Any]] | None) -> StagedTable:
+def staged_table(
+    frozen: FrozenTable, live_columns: Mapping[str, TypeEngine[Any]] | None, unseeded: Mapping[str, str]
+) -> StagedTable:
     """The staging of a table; a column that the live table no longer has is left out.
 
     `live_columns` are all columns of the live table, or None offline, where it is as it was frozen.
@@ -175,7 +167,7 @@ def staged_table(frozen: FrozenTable, live_columns: Mapping[str, TypeEngine[Any]
             " natural key needs; make a schema revision that keeps it, or take the table's seeds out"
         )
     columns = tuple(name for name in frozen.columns if name in present)
-    return StagedTable(frozen, columns, _live_table(frozen, columns, live_columns or {}))
+    return StagedTable(frozen, columns, _live_table(frozen, columns, live_columns or {}), unseeded)
 
 
 def _live_table(
@@ -199,11 +191,11 @@ def load_changes(
     positions: Mapping[str, int],
     loader: Loader,
     *,
-    revivals: bool = False,
+    whole: bool = False,
 ) -> None:
     """Send changes to their staging tables, or to live ones, in batches, and count them.
 
-    `revivals` are whole rows for updates, given as inserts.
+    Of `whole` rows, those that end as they began are staged as well.
     """
     for name, rows in groupby(changes, key=attrgetter("table")):
         staged = tables.get(name)
@@ -211,7 +203,7 @@ def load_changes(
             continue
         batches: dict[str, _Batch] = {}
         for entry in rows:
-            kind = "revival" if revivals else _kind(entry, staged)
+            kind = _kind(entry, staged) or (UPDATE if whole else "")
             if not kind:
                 continue
             if kind not in batches:
@@ -231,11 +223,10 @@ def load_changes(
 def _kind(change: Lone | Change, staged: StagedTable) -> str:
     """Where changed rows go, or nowhere."""
     effect = change.effect or ""
-    if effect != "insert" or staged.links is None:
-        return effect
+    if effect != INSERT or isinstance(change, Lone):
+        return "load" if effect == INSERT and staged.links is not None else effect
     # A row that was released since is in no seed state: what it points at may be gone.
-    released = isinstance(change, Change) and change.released
-    return "insert" if released else "load"
+    return COMPOSED if staged.links is None or change.released else "load"
 
 
 class _Batch:
@@ -247,19 +238,17 @@ class _Batch:
         self.names = list(staged.columns)
         types = [staged.frozen.columns[name].type for name in self.names]
         self.json = [index for index, type_ in enumerate(types) if type_.kind == "json"]
-        live = kind == "load"
-        ids = [staged.frozen.id] if live else ["seed_id", "live_id"]
-        self.columns = [
-            *((name, UUID) for name in ids),
-            *(() if live else [("position", INTEGER)]),
-            *(
-                (prefix + name, INTEGER if prefix == "r_" else type_)
-                for name, type_ in zip(self.names, types, strict=True)
-                for prefix in _PREFIXES[kind]
-            ),
-        ]
+        self.keys = [name for name in self.names if name in staged.frozen.foreign_keys]
+        own = [("seed_id", UUID), ("live_id", UUID), ("position", INTEGER), ("action", TEXT)]
+        self.columns = [(staged.frozen.id, UUID)] if kind == "load" else own
+        for prefix in _PREFIXES[kind]:
+            names = self.keys if prefix == "g_" else self.names
+            self.columns += [
+                (prefix + name, INTEGER if prefix in ("r_", "g_") else staged.frozen.columns[name].type)
+                for name in names
+            ]
         self.links = [
-            (self.names.index(name), staged.frozen.foreign_keys[name].table, ids)
+            (self.names.index(name), name, ids)
             for name, ids in (staged.links or {}).items()
             if name in self.names
         ]
@@ -278,7 +267,18 @@ class _Batch:
             ) from None
         if self.json:
             values = [self._with_json_text(row) for row in values]
-        self._add(lone.revision, [id_ for id_, _ in lone.rows], values)
+        ids = [id_ for id_, _ in lone.rows]
+        if self.kind == "load":
+            if self.links:
+                pairs = zip(ids, values, strict=True)
+                values = [self._linked(id_, row, lambda _: lone.revision) for id_, row in pairs]
+            self.rows += [(id_, *row) for id_, row in zip(ids, values, strict=True)]
+            return
+        position, known = self.positions[lone.revision], self.kind == DELETE
+        self.rows += [
+            (id_, id_ if known else None, position, self.kind, *row)
+            for id_, row in zip(ids, values, strict=True)
+        ]
 
     def _broken(self, lone: Lone) -> str:
         """The seed id of the first row that is none."""
@@ -296,35 +296,34 @@ class _Batch:
             row[index] = bytes(row[index]).decode() if row[index] else None
         return row
 
-    def _add(self, revision: str, ids: Sequence[str], values: Sequence[Sequence[Any]]) -> None:
-        if self.kind == "load":
-            if self.links:
-                values = [self._linked(row) for row in values]
-            self.rows += [(id_, *row) for id_, row in zip(ids, values, strict=True)]
-        else:
-            position, known = self.positions[revision], self.kind == "delete"
-            self.rows += [
-                (id_, id_ if known else None, position, *row) for id_, row in zip(ids, values, strict=True)
-            ]
-
-    def _linked(self, values: Sequence[Any]) -> Sequence[Any]:
+    def _linked(self, id_: str, values: Sequence[Any], revision: Callable[[str], str]) -> Sequence[Any]:
         """The values without optional links to rows that are not there."""
         row = list(values)
-        for index, table, ids in self.links:
+        for index, name, ids in self.links:
             if row[index] is not None and row[index] not in ids:
                 row[index] = None
-                self.staged.unlinked[table] += 1
+                self.staged.unlinked.append((id_, name, revision(name)))
         return row
 
     def add(self, change: Change) -> None:
         """A change of which more is known than a line says."""
         self.staged.released |= change.released
-        if self.kind == "update":
-            self.rows.append(self._partial(change))
-            self.staged.updated.update(set(change.revisions) & set(self.names))
-            return
-        row = (change.old if self.kind == "delete" else change.new) or {}
-        self._add(change.revision, [change.id], [self._values(row)])
+        new, old = (self._values(row or {}) for row in (change.new, change.old))
+        given = [self.positions.get(change.revisions.get(name, change.revision)) for name in self.keys]
+        if self.kind == "load":
+            linked = self._linked(change.id, new, lambda name: change.revisions.get(name, change.revision))
+            self.rows.append((change.id, *linked))
+        elif self.kind == UPDATE:
+            first = {name: self.positions[revision] for name, revision in change.first.items()}
+            self.staged.updated.update(first.keys() & set(self.names))
+            position = min(first.values(), default=None)
+            firsts = [first.get(name) for name in self.names]
+            self.rows.append((change.id, change.id, position, UPDATE, *old, *new, *firsts, *given))
+        else:
+            known, action = (change.id, DELETE) if self.kind == DELETE else (None, INSERT)
+            position = self.positions[change.first_revision or change.revision]
+            values = old if self.kind == DELETE else (*new, *given)
+            self.rows.append((change.id, known, position, action, *values))
 
     def _values(self, row: Mapping[str, Any]) -> list[Any]:
         values = [row.get(name) for name in self.names]
@@ -333,21 +332,15 @@ class _Batch:
                 values[index] = canonical_json(values[index])
         return values
 
-    def _partial(self, change: Change) -> Sequence[Any]:
-        positions = {name: self.positions[revision] for name, revision in change.revisions.items()}
-        columns = zip(self._values(change.old or {}), self._values(change.new or {}), self.names, strict=True)
-        triples = (part for old, new, name in columns for part in (old, new, positions.get(name)))
-        return (change.id, change.id, max(positions.values()), *triples)
-
     def flush(self, loader: Loader) -> None:
         """Send what has gathered."""
         if not self.rows:
             return
-        loader.load(self.staged.by_kind(self.kind), self.columns, self.rows)
+        loader.load(self.staged.target_of(self.kind), self.columns, self.rows)
         if self.kind == "load":
             self.staged.loaded += len(self.rows)
-        elif self.kind in self.staged.counts:
-            self.staged.counts[self.kind] += len(self.rows)
+        else:
+            self.staged.counts[INSERT if self.kind == COMPOSED else self.kind] += len(self.rows)
         self.rows = []
 
 

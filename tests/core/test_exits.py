@@ -10,7 +10,7 @@ from app.scripts.exits import ACCOUNT_EXIT_CODES, EXIT_CODES, TOKENS_EXPIRE
 from seedrail import SeedError
 from seedrail.documents import faults  # noqa: F401 - likewise
 from seedrail.failures import ENDED, KINDS, UNUSABLE
-from seedrail.merge import conflicts  # noqa: F401 - likewise
+from seedrail.merge.report import conflicts  # noqa: F401 - likewise
 
 TABLE = re.compile(r"^\| (\d+) \| .+ \|$", re.MULTILINE)
 

@@ -144,7 +144,7 @@ def test_the_setting_names_the_owner_and_an_option_wins(
 def test_nobody_owns_seeded_simulations_where_none_is_named(catalog: Catalog) -> None:
     catalog.seed(None)
     assert catalog.owners() == {None}
-    assert catalog.database.scalar("SELECT count(*) FROM seed_ledger") == 0
+    assert catalog.database.scalar("SELECT count(*) FROM seed_claims") == 0
 
 
 @pytest.mark.long_on("postgresql")

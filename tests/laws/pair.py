@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 from unittest.mock import patch
+from uuid import UUID
 
 import sqlalchemy as sa
 
 import seedrail.merge.move
 from seedrail import ConflictError, SeedError
-from seedrail.merge.program import conflicts as conflict_table
+from seedrail.merge.decide.cells import cells
+from seedrail.merge.ledger import seed_claims
+from seedrail.merge.plan import Plan
 from tests.laws.model import Base, Conflict, History, Link, RefusedError, Table, move
 from tests.laws.strategies import Edit
 from tests.laws.users import apply_edits
@@ -101,6 +104,21 @@ class Outcome:
         return lines
 
 
+def claimed(value: Any) -> Any:
+    """A claim's value as text: ids without hyphens, documents and numbers as JSON has them."""
+    if value is None:
+        return None
+    text = str(value)
+    try:
+        return UUID(text).hex
+    except ValueError:
+        pass
+    try:
+        return json.dumps(json.loads(text), sort_keys=True)
+    except ValueError:
+        return text
+
+
 class DatabaseRefusedError(Exception):
     """A unique constraint of the database stood in the way, which the model does not know."""
 
@@ -140,10 +158,31 @@ class Pair:
         """Move both; what differs then."""
         ours, theirs = self._engine(target, policy), self._model(target, policy)
         self.asked = ours.asked, theirs.asked
-        if policy == "abort":
-            # What a refusal lists differs: see test_engine_and_model.
-            ours.asked, theirs.asked = set(), set()
-        return ours.differences(theirs)
+        return ours.differences(theirs) + self._claim_differences()
+
+    def _claim_differences(self) -> list[str]:
+        """What the ledger and the model's claims differ in, cell by cell, each in the order of the pushes."""
+        ours: dict[Any, list[Any]] = {}
+        c = seed_claims.c
+        cell = c.table_name, c.seed_id, c.column_name
+        claim = c.position, sa.cast(c.value, sa.Text()).label("value"), c.stands, c.live_id
+        with self.world.database.engine.connect() as connection:
+            for row in connection.execute(sa.select(*cell, *claim).order_by(c.ordinal)):
+                live_id = str(row.live_id) if row.live_id else None
+                stack = ours.setdefault((row.table_name, str(row.seed_id), row.column_name), [])
+                stack.append((row.position, claimed(row.value), row.stands, live_id))
+        theirs = {
+            (*row, column): [
+                (one.position, claimed(one.value), str(one.stands), one.live_id) for one in stack
+            ]
+            for row, columns in self.base.claims.items()
+            for column, stack in columns.items()
+        }
+        return [
+            f"claims on {cell}: {ours.get(cell)}, model {theirs.get(cell)}"
+            for cell in {**ours, **theirs}
+            if ours.get(cell) != theirs.get(cell)
+        ]
 
     def _engine(self, target: int, policy: str) -> Outcome:
         go = self.world.upgrade if target >= self.at else self.world.downgrade
@@ -172,11 +211,14 @@ def listening() -> Iterator[set[Conflict]]:
     found: set[Conflict] = set()
     read = seedrail.merge.move.read_conflicts
 
-    def hear(connection: sa.Connection, *rest: Any) -> Any:
-        for one in connection.execute(sa.select(conflict_table)):
+    def hear(connection: sa.Connection, plan: Plan, *rest: Any) -> Any:
+        asked = sa.select(cells.c.kind, cells.c.table_name, cells.c.seed_id, cells.c.column_name)
+        # A move that stages no row has no such table.
+        rows = connection.execute(asked.where(cells.c.kind.is_not(None))).all() if plan.tables else ()
+        for one in rows:
             kind = SAME.get(one.kind, one.kind)
             found.add(Conflict(kind, (one.table_name, str(one.seed_id)), one.column_name))
-        return read(connection, *rest)
+        return read(connection, plan, *rest)
 
     with patch.object(seedrail.merge.move, "read_conflicts", hear):
         yield found

@@ -13,18 +13,12 @@ import sqlalchemy as sa
 from tests.laws.test_optional_links import NOTHING, add_users, edit, own_group, owner, state
 from tests.laws.world import GROUPS, Make, World, user_id
 
-# Each is a history with several policies, and most are expected to fail until the merge is made anew.
+# Each is a history with several policies.
 pytestmark = pytest.mark.long
-
-FORGOTTEN = pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the merge does not remember what people did where it jumps past a change and its return",
-)
 
 
 class NotReadyError(Exception):
-    """A scene is not what its test is about; no expected failure takes it for its own."""
+    """A scene is not what its test is about."""
 
 
 def expect(what: Any, wanted: Any) -> None:
@@ -58,7 +52,7 @@ def delete(world: World) -> None:
         connection.execute(sa.delete(GROUPS))
 
 
-WAYS = pytest.mark.parametrize("way", ["steps", pytest.param("jump", marks=FORGOTTEN)])
+WAYS = pytest.mark.parametrize("way", ["steps", "jump"])
 
 
 # -- a value that changes and returns --------------------------------------------------------------

@@ -10,7 +10,6 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from seedrail import ConflictError
 from tests.laws.test_laws import try_to
 from tests.laws.users import OWN
 from tests.laws.world import GROUPS, USERS, Make, World, group_id, user_id
@@ -203,14 +202,6 @@ def test_a_missing_owner_and_a_later_value_come_and_go(make: Make) -> None:
     assert world.content() == before
 
 
-LATE = pytest.mark.xfail(
-    strict=True,
-    raises=ConflictError,
-    reason="the merge does not remember which links it left empty: an owner who comes later looks cleared",
-)
-
-
-@LATE
 def test_an_owner_who_comes_after_the_seed_named_him_is_no_edit_on_the_way_down(make: Make) -> None:
     world = begin(make, state("late"))
     world.upgrade()
@@ -219,7 +210,6 @@ def test_an_owner_who_comes_after_the_seed_named_him_is_no_edit_on_the_way_down(
     assert not has_group(world)
 
 
-@LATE
 def test_an_owner_who_comes_after_the_seed_named_him_is_no_edit_on_the_way_up(make: Make) -> None:
     world = begin(make, state("late"), state("u"))
     world.upgrade("seed_0001")

@@ -150,7 +150,7 @@ def works(make: Make, scene: Any, count: int) -> list[int]:
     if world.database.kind == "postgresql":
         # The server analyzes tables when it finds the time, and reads small ones whole from then on: the two
         # sizes would be told apart by what the planner happened to know.
-        for table in (GROUPS.name, NODES.name, ITEMS.name, "seed_ledger"):
+        for table in (GROUPS.name, NODES.name, ITEMS.name, "seed_claims"):
             world.database.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
     found = []
     for run in scene(world, count):

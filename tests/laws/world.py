@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from seedrail import RunOptions, SeedCatalog, SeedSet, SeedTable, seed_id
 from seedrail.history.changefile import Header, encode, sha256, write
 from seedrail.history.changes import Change, diff
-from seedrail.merge.standins import StandIn
+from seedrail.merge.database.standins import StandIn
 from tests.support.databases import Database
 
 METADATA = sa.MetaData()

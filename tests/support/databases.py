@@ -21,7 +21,7 @@ from app.core.config import Settings
 from app.core.database import new_engine
 
 DATABASES = ("sqlite", "postgresql")
-LEDGER = {"seed_state", "seed_ledger"}
+LEDGER = {"seed_state", "seed_claims"}
 VOLATILE = {"created_at", "updated_at"}
 
 

@@ -1,16 +1,17 @@
 """The seed rail: the line of seed revisions from `seed_base` to its head, read from Alembic's history."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from alembic.script import Script, ScriptDirectory
 
 from seedrail.errors import ChangeFileError, RailError
 from seedrail.history.changefile import ChangeFile, Header
-from seedrail.history.changes import Change, Row, State, merged, net
+from seedrail.history.changes import Change, Row, State, changed_columns, merged, net
 from seedrail.history.history import SEED_BASE, History, branched, downs, file_name, is_seed, on_rail
 from seedrail.history.lines import Lone, lone_or_net
 from seedrail.history.rail.placement import check_placement
@@ -208,6 +209,32 @@ class Rail:
             rows = released if change.released else seeded
             rows.setdefault(change.table, {})[change.id] = change.new or {}
         return seeded, released
+
+    def lives(
+        self, revision: str, rows: Collection[tuple[str, str]]
+    ) -> Iterator[tuple[tuple[str, str], Row, Mapping[str, str]]]:
+        """Those of some rows (table, seed id) that are in the history at `revision`, released ones included.
+
+        Each with its values, and with the revision that gave each column its value and (under the empty name)
+        inserted the row.
+        """
+        values: dict[tuple[str, str], dict[str, Any]] = {}
+        given: dict[tuple[str, str], dict[str, str]] = {}
+        for one in self.between(SEED_BASE, revision):
+            lines = (line for block in one.file.blocks() for line in block)
+            for line in (line for line in lines if (line.table, line.id) in rows):
+                row = line.table, line.id
+                change = line.change(one.revision)
+                if change.new is None:
+                    del values[row], given[row]
+                    continue
+                if change.old is None:
+                    values[row], given[row] = {}, {"": one.revision}
+                changed = change.new if change.old is None else changed_columns(change.old, change.new)
+                given[row] |= dict.fromkeys(changed, one.revision)
+                values[row] |= change.new
+        for row, found in values.items():
+            yield row, found, given[row]
 
     def _composed(self, revisions: tuple[SeedRevision, ...]) -> Iterator[Change]:
         if len(revisions) == 1:

@@ -79,6 +79,9 @@ class Cells:
             return self.seeded(self.target, row, column)
         met = self.met_above(row, column)
         cut = self.ledger.cut(self.target, row, column)
+        if cut is not None and cut.position < self.history.given_at(self.target, row, column):
+            # A jump has passed by another link than the one that was cut.
+            cut = None
         found = met[0] if met else cut
         return found.value if found else self.seeded(self.target, row, column)
 

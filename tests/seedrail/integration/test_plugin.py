@@ -162,7 +162,7 @@ def test_hooks_of_the_application_are_called_beside_the_seeds(shop: Shop) -> Non
     shop.config = lambda: _with(config(), hooks=hooks)  # type: ignore[method-assign]
     shop.workshop.others.add("shelves")
     shop.ship("shelves")
-    assert {"table diary", "table seed_ledger", "rewrites shelves", "directives 1"} <= {*calls}
+    assert {"table diary", "table seed_claims", "rewrites shelves", "directives 1"} <= {*calls}
     shop.run("upgrade", "head")
     assert calls[-2:] == ["applied 0042", "applied seed_0001"]
     written = "".join(path.read_text() for path in (shop.root / "migrations/versions").glob("*.py"))

@@ -1,0 +1,321 @@
+"""Decide: what becomes of touched rows and cells. docs/merge.md has the same in words.
+
+Two statements for all tables: `rows` decides the EXISTS cells, `columns` the others by the table of four
+cases. Each names the conflict that a policy is asked about, if there is one, and then what happens. Nothing
+live is written here.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
+
+from seedrail.merge.decide.cells import (
+    ADOPTED,
+    COMES,
+    ENTERS,
+    GIVEN_BACK,
+    GOES,
+    IS_GONE,
+    KEPT,
+    LEAVES,
+    MERGED,
+    MISSED,
+    RESTS,
+    RETURNS,
+    REVIVED,
+    STAYS,
+    cells,
+)
+from seedrail.merge.decide.decisions import decisions
+from seedrail.merge.ledger import ABSENT, CUT, EXISTS, OWNER, PRESENT, SEED
+from seedrail.merge.plan import DELETE, INSERT, UPDATE, Plan, Statement
+from seedrail.merge.stage import StagedTable
+from seedrail.run_options import Policy
+
+LEAVE, WRITE, TAKE, OWN, CUTS, LOSE, WHOLE = "leave", "write", "take", "own", "cut", "lose", "whole"
+"""What happens to a cell: nothing; written; written and claimed for the seed; claimed for its owner; claimed
+as a cut link; claimed for the seed and lost with its row; written and claimed as whole again."""
+
+_C = cells.c
+_ROW = _C.column_name == EXISTS
+
+
+def rows(plan: Plan) -> Iterator[Statement]:
+    """The fate of each touched row, and what is claimed of it."""
+    yield Statement(sa.update(cells).where(_ROW).values(fate=_fate(plan)))
+    yield _ask(plan, _ROW, {"deleted": _C.fate == MISSED})
+    if plan.upgrade:
+        # The policy brings back a row that somebody deleted, also one that it once left at that.
+        again = (
+            sa.or_(_C.fate == MISSED, _known_gone()) if plan.policy is Policy.OVERWRITE else _C.fate == MISSED
+        )
+        wins = sa.or_(_C.wins, sa.literal(plan.policy is Policy.OVERWRITE))
+        revived = _ROW, _C.way == STAYS, ~_C.there, _C.concerned, again, wins
+        yield Statement(sa.update(cells).where(*revived).values(fate=REVIVED))
+
+
+def _known_gone() -> ColumnElement[bool]:
+    return sa.and_(_is(_C.top_value, ABSENT), _C.top == OWNER)
+
+
+def _is(value: ColumnElement[Any], what: str) -> ColumnElement[bool]:
+    return sa.type_coerce(value, sa.Text()) == sa.literal(what, sa.Text())
+
+
+def _fate(plan: Plan) -> ColumnElement[Any]:
+    """The rows' half of the table: a row enters, leaves or stays, and is there or not."""
+    gone = sa.and_(_is(_C.top_value, ABSENT), _C.top == OWNER)
+    somebodys = _is(_C.top_value, PRESENT)
+    was_brought_back = sa.and_(_is(_C.popped_value, ABSENT), _C.popped == SEED)
+    went = sa.and_(_is(_C.popped_value, PRESENT), _C.popped == SEED)
+    leaves = sa.or_(_C.way == LEAVES, sa.and_(_C.way == STAYS, was_brought_back))
+    enters = _C.way == ENTERS
+    return sa.case(
+        # Leaves: somebody's row is given back, the seed's own goes.
+        (sa.and_(leaves, gone), RESTS),
+        (sa.and_(leaves, ~_C.there), IS_GONE),
+        (sa.and_(leaves, somebodys), GIVEN_BACK),
+        (leaves, GOES),
+        # A way down, to where the seed still had a row that was gone, or stayed, when it let go of it.
+        (
+            sa.and_(enters, _C.popped.is_not(None), ~went),
+            sa.case(
+                (sa.and_(_is(_C.popped_value, PRESENT), _is(_C.lower_value, PRESENT), _C.there), RETURNS),
+                else_=RESTS,
+            ),
+        ),
+        (
+            sa.and_(enters, sa.literal(not plan.upgrade), _is(_C.lower_value, ABSENT), _C.lower == OWNER),
+            RESTS,
+        ),
+        (sa.and_(enters, _C.there), ADOPTED),
+        (enters, COMES),
+        # Stays: nothing, if it was met above the target, or nothing changes.
+        (sa.or_(_C.popped.is_not(None), ~_C.concerned), RESTS),
+        (gone, RESTS),
+        (_C.there, MERGED),
+        else_=MISSED,
+    )
+
+
+def bring(table: StagedTable) -> Iterator[Statement]:
+    """Rows that come are inserted: links of others may lead to them."""
+    coming = _touched(table, _FATE.in_([COMES, REVIVED]))
+    yield Statement(sa.update(table.stage).values(action=INSERT).where(table.stage.c.seed_id.in_(coming)))
+
+
+def put_back(plan: Plan, table: StagedTable) -> Iterator[Statement]:
+    """What was decided of touched rows goes back to the stage: all that is written is written from there."""
+    stage = table.stage
+    unset = {"r_" + name: sa.null() for name in table.columns}
+    yield Statement(sa.update(stage).values(unset).where(stage.c.seed_id.in_(_touched(table))))
+    for name in table.columns:
+        cell = cells.alias("cell")
+        mine = cell.c.table_name == table.name, cell.c.column_name == name, cell.c.seed_id == stage.c.seed_id
+        value = plan.dialect.from_ledger(cell.c.written, table.live.c[name])
+        action = sa.func.coalesce(stage.c.action, UPDATE)
+        yield Statement(
+            sa.update(stage)
+            .values({"n_" + name: value, "r_" + name: sa.literal(1), "action": action})
+            .where(*mine, cell.c.verdict.in_([WRITE, TAKE, WHOLE]))
+        )
+    going = _touched(table, _FATE == GOES)
+    yield Statement(sa.update(stage).values(action=DELETE).where(stage.c.seed_id.in_(going)))
+
+
+_FATE = cells.c.fate
+
+
+def _touched(table: StagedTable, *where: ColumnElement[bool]) -> sa.Select[Any]:
+    return sa.select(_C.seed_id).where(_C.table_name == table.name, _ROW, *where)
+
+
+def columns(plan: Plan) -> Iterator[Statement]:
+    """The four cases, and what they come to for a row that comes, goes, or changes hands."""
+    yield _ask(plan, ~_ROW, _conflicts(plan))
+    yield Statement(sa.update(cells).where(~_ROW).values(verdict=_verdict(plan)))
+    yield from _keep_rows()
+    yield Statement(sa.update(cells).where(~_ROW).values(written=_written()))
+
+
+def _case_1(plan: Plan) -> ColumnElement[bool]:
+    """The owner's value stayed, and stays; on a way down also where it is as expected."""
+    owners = _C.top == OWNER
+    return sa.and_(owners, ~_C.as_expected) if plan.upgrade else owners
+
+
+def _conflicts(plan: Plan) -> dict[str, ColumnElement[bool]]:
+    """What a policy is asked about, by the kind of conflict."""
+    edited = sa.and_(~sa.func.coalesce(_case_1(plan), sa.false()), ~_C.as_expected, ~_C.as_landing)
+    popped = _C.popped.is_not(None)
+    return {
+        # Case 4: somebody has set another value than the seed left or wants.
+        "edited": sa.and_(_C.fate == MERGED, edited),
+        "exists": sa.or_(
+            sa.and_(_C.fate == ADOPTED, ~_C.as_landing),
+            sa.and_(_C.fate == RETURNS, ~_C.as_met, ~_C.as_landing),
+        ),
+        "unlinked": sa.and_(_C.fate == ADOPTED, _C.as_landing, _C.asks),
+        "edited row": sa.or_(
+            sa.and_(_C.fate == GIVEN_BACK, _C.met == SEED, ~_C.as_met, ~_C.as_expected),
+            sa.and_(_C.fate == GOES, ~_C.as_expected),
+        ),
+        # The seed wrote over somebody's value, which its own row would take along.
+        "edited before": sa.and_(_C.fate == GOES, popped),
+    }
+
+
+def _verdict(plan: Plan) -> ColumnElement[Any]:
+    asked, take_or_own = _C.kind.is_not(None), sa.case((_C.wins, TAKE), else_=OWN)
+    overwrites = plan.upgrade and plan.policy is Policy.OVERWRITE
+    theirs = sa.and_(_theirs(), _C.popped.is_(None), ~_C.as_wanted)
+    whole = sa.and_(sa.literal(plan.upgrade), _C.top == CUT)
+    return sa.case(
+        (_C.fate == COMES, WRITE),
+        (_C.fate == GOES, sa.case((sa.and_(asked, _C.wins), LOSE), else_=LEAVE)),
+        (_C.fate == GIVEN_BACK, sa.case(
+            (sa.or_(_C.as_met, sa.func.coalesce(_C.met, OWNER) == OWNER), LEAVE),
+            (~asked, WRITE), (_C.wins, TAKE), else_=LEAVE)),
+        (_C.fate == RETURNS, sa.case((_C.as_met, WRITE), (asked, take_or_own), else_=LEAVE)),
+        (_C.fate == ADOPTED, sa.case((_C.as_landing, CUTS), else_=take_or_own)),
+        (_C.fate != MERGED, LEAVE),
+        # 1. The owner's value stayed, and stays; only `overwrite` on a way up decides anew.
+        (_case_1(plan), TAKE if overwrites else LEAVE),
+        # 2. Nobody touched it: written, and claimed if the cell or its row was somebody's.
+        (_C.as_expected, sa.case((theirs, TAKE), (whole, WHOLE), else_=WRITE)),
+        # 3. Somebody was there first with the same value.
+        (_C.as_landing, OWN),
+        # 4. A conflict.
+        else_=take_or_own,
+    )  # fmt: skip
+
+
+def _theirs() -> ColumnElement[bool]:
+    """Whether a cell as expected is somebody's: by itself, or because its row was there first."""
+    row = cells.alias("its_row")
+    somebodys = (
+        sa.select(sa.literal_column("1"))
+        .where(
+            row.c.table_name == _C.table_name,
+            row.c.seed_id == _C.seed_id,
+            row.c.column_name == EXISTS,
+            _is(row.c.top_value, PRESENT),
+        )
+        .correlate(cells)
+        .exists()
+    )
+    return sa.or_(sa.func.coalesce(_C.top == OWNER, sa.false()), sa.and_(_C.met.is_(None), somebodys))
+
+
+def _ask(plan: Plan, among: ColumnElement[bool], conflicts: Mapping[str, ColumnElement[bool]]) -> Statement:
+    """Name the conflicts, and who wins each: by the policy, or as it was decided of this one alone."""
+    kind = sa.case(*((condition, name) for name, condition in conflicts.items()), else_=sa.null())
+    wins: ColumnElement[Any] = sa.literal(plan.policy is Policy.OVERWRITE)
+    if plan.decisions:
+        made = sa.select(decisions.c.overwrite).where(
+            decisions.c.table_name == _C.table_name,
+            decisions.c.seed_id == _C.seed_id,
+            decisions.c.column_name == _C.column_name,
+        )
+        wins = sa.func.coalesce(made.correlate(cells).scalar_subquery(), wins)
+    return Statement(sa.update(cells).where(among).values(kind=kind, wins=wins))
+
+
+def _keep_rows() -> Iterator[Statement]:
+    """A row that would go is kept where any of its cells is; what the seed wrote over comes back in it."""
+    kept = cells.alias("kept")
+    some = sa.select(kept.c.seed_id).where(
+        kept.c.table_name == _C.table_name,
+        kept.c.seed_id == _C.seed_id,
+        kept.c.fate == GOES,
+        kept.c.kind.is_not(None),
+        ~kept.c.wins,
+    )
+    yield Statement(
+        sa.update(cells).where(_ROW, _C.fate == GOES, some.correlate(cells).exists()).values(fate=KEPT)
+    )
+    row = cells.alias("its_row")
+    stays = sa.select(row.c.seed_id).where(
+        row.c.table_name == _C.table_name,
+        row.c.seed_id == _C.seed_id,
+        row.c.column_name == EXISTS,
+        row.c.fate == KEPT,
+    )
+    back = sa.and_(_C.as_expected, _C.popped.is_not(None))
+    yield Statement(
+        sa.update(cells)
+        .where(~_ROW, _C.fate == GOES, stays.correlate(cells).exists())
+        .values(verdict=sa.case((back, WRITE), else_=LEAVE), fate=KEPT)
+    )
+
+
+def _written() -> ColumnElement[Any]:
+    """The value that a cell gets, if it is written."""
+    return sa.case(
+        (_C.fate == GIVEN_BACK, _C.met_value),
+        (_C.fate == KEPT, _C.popped_value),
+        # A column that no seed sets has no value of the seed's.
+        (sa.and_(_C.fate == COMES, _C.popped.is_not(None)), _C.popped_value),
+        else_=_C.wanted,
+    )
+
+
+# -- what is claimed -------------------------------------------------------------------------------------
+
+
+def claim(plan: Plan) -> Iterator[Statement]:
+    """What the ledger gets of each cell: who stands on top, and what was met."""
+    theirs = sa.case((sa.and_(_C.fate == GOES, _C.as_expected), _C.popped_value), else_=_C.found)
+    yield Statement(
+        sa.update(cells)
+        .where(~_ROW, _C.verdict.in_([TAKE, OWN, LOSE]))
+        .values(stands=sa.case((_C.verdict == OWN, OWNER), else_=SEED), value=theirs)
+    )
+    link = sa.case((_C.verdict == WHOLE, _C.wanted), else_=_C.found)
+    yield Statement(
+        sa.update(cells)
+        .where(~_ROW, _C.verdict.in_([WHOLE, CUTS]))
+        .values(stands=CUT, value=link, first=_C.given)
+    )
+    yield Statement(sa.update(cells).where(_ROW).values(stands=_stands(plan), value=_presence()))
+
+
+def _stands(plan: Plan) -> ColumnElement[Any]:
+    """Who stands on top of a row since; nothing is claimed where this is NULL."""
+    up = sa.literal(plan.upgrade)
+    other = cells.alias("other")
+    of_row = other.c.table_name == _C.table_name, other.c.seed_id == _C.seed_id, other.c.column_name != EXISTS
+    # Whatever was somebody's in it goes with it: no way down may jump over its life.
+    shared = sa.select(other.c.seed_id).where(
+        *of_row, sa.or_(other.c.met.is_not(None), other.c.verdict == LOSE)
+    )
+    return sa.case(
+        (_C.fate.in_([ADOPTED, IS_GONE, KEPT, MISSED]), OWNER),
+        (sa.and_(_C.fate == GIVEN_BACK, up), OWNER),
+        (sa.and_(_C.fate == GOES, shared.correlate(cells).exists()), SEED),
+        (_C.fate == REVIVED, SEED),
+        # An older life of this row has claims, which must not count in this one.
+        (sa.and_(_C.fate == COMES, up, _C.known), SEED),
+        else_=sa.null(),
+    )
+
+
+def _presence() -> ColumnElement[Any]:
+    gone, here = sa.literal(ABSENT, sa.Text()), sa.literal(PRESENT, sa.Text())
+    return sa.case((_C.fate.in_([IS_GONE, MISSED, REVIVED, COMES]), gone), else_=here)
+
+
+def decided() -> sa.Subquery:
+    """What was decided, for people: rows that were adopted or kept, cells that were kept or overwritten."""
+    asked = _C.kind.is_not(None)
+    what: Any = sa.case(
+        (sa.and_(_ROW, _C.fate == ADOPTED), "adopted"),
+        (sa.and_(_ROW, _C.fate.in_([KEPT, MISSED])), "kept"),
+        (sa.and_(asked, _C.verdict == OWN), "kept"),
+        (sa.and_(asked, _C.verdict.in_([TAKE, LOSE])), "overwritten"),
+        else_="",
+    )
+    rows = sa.select(_C.table_name, what.label("what")).subquery("decided")
+    return sa.select(rows).where(rows.c.what != "").subquery("told")

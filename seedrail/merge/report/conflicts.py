@@ -1,0 +1,188 @@
+"""Conflicts between the seed and live rows: read back from a move, and put into words."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from seedrail.errors import FAULT_LIMIT, SeedError
+from seedrail.history.rownames import RowNames
+from seedrail.merge.decide.cells import cells
+from seedrail.merge.decide.links import pointing_rows
+from seedrail.merge.plan import Plan
+from seedrail.quoting import quoted, shown
+from seedrail.run_options import Policy
+
+NAMED = 3
+"""How many of the rows that point at one are named."""
+
+Counts = Mapping[tuple[str, str], int]
+"""How many conflicts there are, by kind and table."""
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """One disagreement. `row` is the seed row's name, ready to be shown; values are the database's text.
+
+    `pointing` are the primary keys of the first rows that point at it, ready to be shown.
+    """
+
+    kind: str
+    table: str
+    row: str
+    column: str
+    wanted: str | None
+    found: str | None
+    pointing: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        wanted, found = quoted(self.wanted), quoted(self.found)
+        where, column = f"{shown(self.table)} {self.row}", shown(self.column)
+        match self.kind:
+            case "exists":
+                return (
+                    f"exists: {where} is there already with another {column}:"
+                    f" the seed wants {wanted}, found {found}"
+                )
+            case "edited":
+                return (
+                    f"edited: {where}: {column} was changed to {found}, the seed wants to set it to {wanted}"
+                )
+            case "edited row":
+                return (
+                    f"edited: {where} would be deleted, but its {column} was changed from {wanted} to {found}"
+                )
+            case "edited before":
+                return (
+                    f"edited: {where} would be deleted, but somebody had set its {column} to"
+                    f" {found} before the seed did"
+                )
+            case "deleted":
+                return f"deleted: {where} is gone, and the seed wants to update it"
+            case "referenced":
+                count = int(self.found or 0)
+                rows = "1 row" if count == 1 else f"{count} rows"
+                verb = "points" if count == 1 else "point"
+                named = ", ".join([*self.pointing, *(["…"] if count > len(self.pointing) else [])])
+                ids = f" (id {named})" if self.pointing else ""
+                key = shown(self.wanted)
+                what = f"{where} would be deleted"
+                if self.column:
+                    what = f"{where}: its {column} would be changed"
+                return f"referenced: {what}, but {rows} of {key} {verb} at it{ids}"
+            case _:
+                return f"unlinked: {where}: {column} leads to a row that is gone (id {shown(self.wanted)})"
+
+
+class ConflictError(SeedError):
+    """Live rows differ from what the seed expects; holds the conflicts listed, and their numbers.
+
+    `counts` are by kind and table. `spelled` says an option in the words of whoever started the run.
+    """
+
+    def __init__(
+        self, conflicts: Sequence[Conflict], counts: Counts, spelled: Callable[[str, str], str]
+    ) -> None:
+        total = sum(counts.values())
+        self.conflicts, self.total = tuple(conflicts), total
+        lines = [
+            f"the database differs from what the seed expects: {total}"
+            f" conflict{'s' * (total > 1)}; nothing was written",
+            f"  {summary(counts)}",
+            "  somebody edited, added, deleted or linked to these rows, and the seed will not undo that:",
+            *(f"  - {conflict}" for conflict in self.conflicts),
+        ]
+        if total > len(self.conflicts):
+            lines.append(f"  … and {total - len(self.conflicts)} more")
+        lines += [
+            "  make the rows and the seed agree, then run the same command again; or choose another policy:",
+            *_policies(spelled),
+        ]
+        super().__init__("\n".join(lines))
+
+
+_POLICIES = {
+    Policy.KEEP: "the rows stay as they are, and the ledger remembers it",
+    Policy.OVERWRITE: "the seed's values win, and the ledger keeps what was there;"
+    " rows that others point at stay",
+    Policy.ABORT: "nothing is written, as now",
+}
+
+
+def _policies(spelled: Callable[[str, str], str]) -> list[str]:
+    said = {spelled("seed_conflict", policy): meaning for policy, meaning in _POLICIES.items()}
+    width = max(map(len, said))
+    return [f"    {option:{width}}  {meaning}" for option, meaning in said.items()]
+
+
+def conflicts(plan: Plan) -> sa.Subquery:
+    """The conflicts of a move, in words for a report: what the seed wanted, and what was found."""
+    c = cells.c
+    expected = c.kind.in_(["edited row", "edited before"])
+    wanted = sa.case((expected, c.expected), else_=c.wanted)
+    found = sa.case((c.kind == "edited before", c.popped_value), else_=c.found)
+    text = plan.dialect.text
+    rows = sa.select(
+        c.kind,
+        c.table_name,
+        c.seed_id,
+        c.column_name,
+        text(wanted).label("wanted"),
+        text(found).label("found"),
+    )
+    return rows.where(c.kind.is_not(None)).subquery("conflict")
+
+
+def summary(counts: Counts) -> str:
+    """Conflicts by kind and table, such as `12 edited in simulations, 3 referenced in machines`."""
+    by_word: Counter[tuple[str, str]] = Counter()
+    for (kind, table), count in counts.items():
+        by_word[kind.partition(" ")[0], table] += count
+    return ", ".join(f"{n:,} {kind} in {shown(table)}" for (kind, table), n in sorted(by_word.items()))
+
+
+def read_conflicts(
+    connection: Connection, plan: Plan, names: RowNames
+) -> tuple[list[Conflict], Counter[tuple[str, str]]]:
+    """The first conflicts that the program collected, told by the rows' names; how many by kind and table."""
+    counts: Counter[tuple[str, str]] = Counter()
+    if not plan.tables:
+        return [], counts
+    asked = conflicts(plan)
+    kinds = sa.select(asked.c.kind, asked.c.table_name, sa.func.count())
+    for kind, table, number in connection.execute(kinds.group_by(asked.c.kind, asked.c.table_name)):
+        counts[kind, table] = number
+    if not counts:
+        return [], counts
+    ordered = sa.select(asked).order_by(
+        asked.c.table_name, asked.c.kind, asked.c.seed_id, asked.c.column_name
+    )
+    rows: list[Any] = list(connection.execute(ordered.limit(FAULT_LIMIT)))
+    names.learn((row.table_name, str(row.seed_id)) for row in rows)
+    listed = [
+        Conflict(
+            row.kind,
+            row.table_name,
+            names(row.table_name, str(row.seed_id)),
+            row.column_name,
+            row.wanted,
+            row.found,
+            _pointing(connection, plan, row) if row.kind == "referenced" else (),
+        )
+        for row in rows
+    ]
+    return listed, counts
+
+
+def _pointing(connection: Connection, plan: Plan, conflict: Any) -> tuple[str, ...]:
+    """The first rows behind a `referenced` conflict; `wanted` names the foreign key."""
+    table = plan.staged(conflict.table_name)
+    references = plan.references.get(conflict.table_name, ())
+    key = next((one for one in references if str(one) == conflict.wanted), None)
+    if table is None or key is None or not key.identity:
+        return ()
+    rows = connection.execute(pointing_rows(plan, table, key, conflict.seed_id).limit(NAMED))
+    return tuple("/".join(shown(part, apart="/" if len(row) > 1 else "") for part in row) for row in rows)

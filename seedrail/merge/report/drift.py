@@ -1,0 +1,260 @@
+"""Drift: where people changed what the seed left. It is counted and told, and nothing is written.
+
+The seed state of each set is staged as for a rollback, and what a rollback would call edited is counted. All
+of it happens in a savepoint that is taken back, so that its temporary tables are gone again.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import DropTable
+
+from seedrail.dialects import dialect_named
+from seedrail.errors import SeedError
+from seedrail.history.changes import Change
+from seedrail.history.history import SEED_BASE
+from seedrail.history.lines import Lone
+from seedrail.history.rail import Rail
+from seedrail.history.rownames import RowNames
+from seedrail.merge.bring_over import bring_over
+from seedrail.merge.database.live import read_live
+from seedrail.merge.database.loads import BulkLoader
+from seedrail.merge.decide import cases
+from seedrail.merge.decide.cells import (
+    GIVEN_BACK,
+    GOES,
+    IS_GONE,
+    cells,
+    know,
+    known_cells,
+    places,
+    touch,
+    unpivot,
+)
+from seedrail.merge.decide.find import find
+from seedrail.merge.ledger import EXISTS, OWNER, seed_claims, seed_state
+from seedrail.merge.plan import Plan, Statement, parents_of
+from seedrail.merge.stage import DELETE, StagedTable, load_changes, staged_table
+from seedrail.progress import Progress
+from seedrail.quoting import said, shown
+from seedrail.run_options import Policy
+from seedrail.schema.tables import in_foreign_key_order
+
+log = logging.getLogger(__name__)
+
+EDITED, DELETED, KEPT, ADOPTED = "edited", "deleted", "kept", "adopted"
+"""Kinds of rows that differ: changed or gone since the seed wrote them; changed or gone before, and kept so
+under a policy; and rows of somebody else's that the seed adopted."""
+
+NAMED = 3
+"""How many rows of a table and kind are named."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Rows of one table that differ from the seed in one way.
+
+    `kind` is `edited`, `deleted`, `kept` (as the policy of an earlier run asked) or `adopted` (somebody's row
+    that was there before the seed's). `rows` are the names of the first, ready to be shown.
+    """
+
+    kind: str
+    table: str
+    count: int
+    rows: tuple[str, ...] = ()
+
+
+def differences(connection: Connection, rail: Rail, *, quiet: bool = True) -> list[Difference]:
+    """What differs from the seed in the sets that are applied; sets that are left out are not looked at.
+
+    SeedError where the history does not fit the database. No lock is taken: rows may change meanwhile.
+    """
+    found: list[Difference] = []
+    savepoint = connection.begin_nested()
+    try:
+        for statement in dialect_named(connection.dialect.name).home([seed_state.name]):
+            connection.execute(statement)
+        # As everything here, it is taken back.
+        bring_over(connection)
+        for revision, sets in _applied(connection).items():
+            rail.verify(rail.between(SEED_BASE, revision))
+            comparison = _Comparison(connection, rail, revision, sets)
+            with Progress(shown=not quiet) as progress:
+                found += comparison.run(progress)
+    finally:
+        savepoint.rollback()
+    return found
+
+
+def report(find: Callable[[], Iterable[Difference]], level: int) -> None:
+    """Log what differs, or why that cannot be told: such a report must not fail the run that it is about."""
+    try:
+        lines = describe(find())
+    except SeedError as error:
+        lines = [f"the rows were not compared with the seed: {error}"]
+    except DBAPIError as error:
+        lines = [f"the rows were not compared with the seed: {said(error.orig)}"]
+    for line in lines:
+        log.log(level, "%s", line)
+
+
+def describe(found: Iterable[Difference]) -> list[str]:
+    """A line for each kind, and what comes of it; none where nothing differs."""
+    by_kind: dict[str, list[Difference]] = {}
+    for one in found:
+        by_kind.setdefault(one.kind, []).append(one)
+    lines = [_sentence(*_WORDS[kind], by_kind[kind]) for kind in _WORDS if kind in by_kind]
+    if {EDITED, DELETED} & by_kind.keys():
+        lines.append(_ADVICE)
+    return lines
+
+
+_WORDS = {
+    EDITED: ("seeded row", "was edited", "were edited"),
+    DELETED: ("seeded row", "was deleted", "were deleted"),
+    KEPT: ("seeded row", "differs and was kept under a policy", "differ and were kept under a policy"),
+    ADOPTED: ("adopted row", "differs from the seed", "differ from the seed"),
+}
+
+_ADVICE = (
+    "nothing of that was touched; a revision that changes such a row, or a rollback that would delete an"
+    " edited one, is refused and lists it, unless seed_conflict=keep or overwrite settles it"
+)
+
+
+def _sentence(noun: str, one: str, many: str, found: Sequence[Difference]) -> str:
+    total = sum(part.count for part in found)
+    where = ", ".join(f"{part.count:,} in {shown(part.table)}{_named(part)}" for part in found)
+    return f"{total:,} {noun}{'s' * (total > 1)} {many if total > 1 else one}: {where}"
+
+
+def _named(part: Difference) -> str:
+    more = ["…"] if part.count > len(part.rows) else []
+    return f" {', '.join([*part.rows, *more])}" if part.rows else ""
+
+
+def _applied(connection: Connection) -> dict[str, set[str]]:
+    """The sets that hold rows, by the revision that they are at; none where there is no ledger yet."""
+    found: dict[str, set[str]] = {}
+    if not sa.inspect(connection).has_table(seed_state.name):
+        return found
+    applied = sa.select(seed_state).where(
+        seed_state.c.status == "applied", seed_state.c.revision != SEED_BASE
+    )
+    for row in connection.execute(applied.order_by(seed_state.c.seed_set)):
+        found.setdefault(row.revision, set()).add(row.seed_set)
+    return found
+
+
+class _Comparison:
+    """The rows of some sets at a revision, staged and compared."""
+
+    def __init__(self, connection: Connection, rail: Rail, revision: str, sets: Collection[str]) -> None:
+        self.connection, self.rail, self.revision = connection, rail, revision
+        self.dialect = dialect_named(connection.dialect.name)
+        tables = rail.tables_at(revision).values()
+        self.names = RowNames(rail, (revision,), tables)
+        self.frozen = in_foreign_key_order(table for table in tables if table.set in sets)
+
+    def run(self, progress: Progress) -> list[Difference]:
+        progress.begin("comparing", self.rail.size(SEED_BASE, self.revision))
+        live = read_live(self.connection, self.dialect, self.frozen)
+        staged = [
+            staged_table(table, live.columns.get(table.name), live.unseeded.get(table.name, {}))
+            for table in self.frozen
+        ]
+        self._load(staged, progress)
+        plan = self._plan([table for table in staged if table.counts[DELETE]])
+        self._compare(plan)
+        found = [one for table in plan.tables if table.touched for one in self._differences(table)]
+        for temporary in (places, cells, known_cells):
+            # The sets of another revision have rows of their own.
+            self.connection.execute(DropTable(temporary))
+        return found
+
+    def _load(self, staged: Sequence[StagedTable], progress: Progress) -> None:
+        positions = {one.revision: position for position, one in enumerate(self.rail.revisions, start=1)}
+        by_name = {table.name: table for table in staged}
+        with BulkLoader(self.connection, self.dialect, self._create, progress.advance) as loader:
+            load_changes(self._rows(progress), by_name, positions, loader)
+        for statement in self.dialect.prepare([table.stage for table in staged if table.counts[DELETE]]):
+            self.connection.execute(statement)
+
+    def _compare(self, plan: Plan) -> None:
+        """The touched cells of a move that takes all rows back, as far as it looks at them."""
+        for temporary in (known_cells, cells, places):
+            self._create(temporary)
+        self._run(know(plan))
+        for table in plan.tables:
+            self._run(find(plan, table))
+        for table in plan.tables:
+            table.touched = self._run(touch(plan, table)) > 0
+        self._run(cases.rows(plan))
+        for table in plan.tables:
+            if table.touched:
+                self._run(unpivot(plan, table))
+
+    def _run(self, statements: Iterable[Statement]) -> int:
+        """Make some statements; the last one's row count."""
+        count = 0
+        for statement in statements:
+            result = self.connection.execute(statement.sql, execution_options={"preserve_rowcount": True})
+            count = result.rowcount if statement.counts else 0
+        return count
+
+    def _rows(self, progress: Progress) -> Iterator[Lone | Change]:
+        """The seed's rows as deletes; one that was released is its owner's to change."""
+        for entry in self.rail.net_rows(self.revision, SEED_BASE, progress.work):
+            if isinstance(entry, Lone) or entry.before == "seeded":
+                yield entry
+
+    def _create(self, table: sa.Table) -> None:
+        self.connection.execute(self.dialect.create(table))
+
+    def _plan(self, tables: Sequence[StagedTable]) -> Plan:
+        known = self.connection.scalars(sa.select(seed_claims.c.table_name).distinct())
+        return Plan(
+            tables=tables,
+            references={},
+            derived={},
+            uniques={},
+            parents=parents_of(tables),
+            source=self.rail.position(self.revision),
+            target=0,
+            dialect=self.dialect,
+            policy=Policy.ABORT,
+            known=frozenset(known),
+        )
+
+    def _differences(self, table: StagedTable) -> Iterator[Difference]:
+        rows = _kinds(table.name)
+        counts = sa.select(rows.c.kind, sa.func.count()).group_by(rows.c.kind).order_by(rows.c.kind)
+        for kind, count in list(self.connection.execute(counts)):
+            first = sa.select(rows.c.seed_id).where(rows.c.kind == kind).order_by(rows.c.seed_id)
+            ids = [str(id_) for id_ in self.connection.scalars(first.limit(NAMED))]
+            self.names.learn((table.name, id_) for id_ in ids)
+            yield Difference(kind, table.name, count, tuple(self.names(table.name, id_) for id_ in ids))
+
+
+def _kinds(table: str) -> sa.Subquery:
+    """The rows of a table that differ from the seed, as `seed_id` and `kind`."""
+    row, cell = cells.alias("row"), cells.alias("cell")
+    differs = cell.c.table_name == table, cell.c.seed_id == row.c.seed_id, ~cell.c.as_expected
+    found: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(cell).where(*differs)
+    unsettled = found.where(sa.func.coalesce(cell.c.top, "") != OWNER)
+    kind: Any = sa.case(
+        (row.c.fate == IS_GONE, DELETED),
+        (~row.c.there, KEPT),
+        (sa.and_(row.c.fate == GIVEN_BACK, found.exists()), ADOPTED),
+        (sa.and_(row.c.fate == GOES, unsettled.exists()), EDITED),
+        (sa.and_(row.c.fate == GOES, found.exists()), KEPT),
+        else_="",
+    )
+    of_rows = row.c.table_name == table, row.c.column_name == EXISTS
+    rows = sa.select(row.c.seed_id, kind.label("kind")).where(*of_rows).subquery("compared")
+    return sa.select(rows).where(rows.c.kind != "").subquery("differing")
