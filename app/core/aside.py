@@ -94,7 +94,7 @@ def _try(engine: Engine, write: Write) -> None:
             await_only(_run_task(engine, write, tries))
         elif engine.dialect.name == "sqlite":
             # Waits for nothing, and its connections may belong to this thread.
-            _run(engine, write, tries)
+            _run(engine, engine.pool, write, tries)
         else:
             _run_thread(engine, write, tries)
     except Exception as error:
@@ -102,7 +102,7 @@ def _try(engine: Engine, write: Write) -> None:
 
 
 def _run_thread(engine: Engine, write: Write, tries: _Tries) -> None:
-    thread = threading.Thread(target=_run, args=(engine, write, tries), daemon=True)
+    thread = threading.Thread(target=_run, args=(engine, engine.pool, write, tries), daemon=True)
     thread.start()
     thread.join(PATIENCE)
     if thread.is_alive():
@@ -110,7 +110,7 @@ def _run_thread(engine: Engine, write: Write, tries: _Tries) -> None:
 
 
 async def _run_task(engine: Engine, write: Write, tries: _Tries) -> None:
-    task = asyncio.create_task(greenlet_spawn(_run, engine, write, tries))
+    task = asyncio.create_task(greenlet_spawn(_run, engine, engine.pool, write, tries))
     try:
         await asyncio.wait({task}, timeout=PATIENCE)
     finally:
@@ -119,8 +119,8 @@ async def _run_task(engine: Engine, write: Write, tries: _Tries) -> None:
             tries.late.append(task.done)
 
 
-def _run(engine: Engine, write: Write, tries: _Tries) -> None:
-    pool = engine.pool
+def _run(engine: Engine, pool: Pool, write: Write, tries: _Tries) -> None:
+    """Write, in a connection of the pool that the engine had when its caller asked."""
     try:
         with engine.connect() as connection:
             try:
@@ -130,7 +130,8 @@ def _run(engine: Engine, write: Write, tries: _Tries) -> None:
                     _run_on_postgresql(connection, write)
             finally:
                 if engine.pool is not pool:
-                    # The engine was disposed of meanwhile: a pool that nobody has would keep it open.
+                    # The engine was disposed of since: a pool that nobody has, or that nobody will
+                    # dispose of once more, would keep it open.
                     connection.detach()
     except Exception as error:
         failure = failure_of(error)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -38,27 +39,32 @@ class Database:
     """Whether the server has yet to make it: most tests want it in a state that another one was in."""
     _engine: Engine | None = field(default=None, repr=False)
     _migrating: Engine | None = field(default=None, repr=False)
+    _making: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    """Held by whoever makes the database or an engine: of threads that ask at once, each would make one."""
 
     @property
     def url(self) -> str:
         """What DATABASE_URL gets."""
-        if self.missing:
-            assert self.templates is not None
-            self.templates.make(self)
+        with self._making:
+            if self.missing:
+                assert self.templates is not None
+                self.templates.make(self)
         return self.address
 
     @property
     def engine(self) -> Engine:
         """An engine as the application makes it."""
-        if self._engine is None:
-            self._engine = new_engine(Settings(DATABASE_URL=self.url))
+        with self._making:
+            if self._engine is None:
+                self._engine = new_engine(Settings(DATABASE_URL=self.url))
         return self._engine
 
     @property
     def migrating(self) -> Engine:
         """An engine as Alembic's environment makes it."""
-        if self._migrating is None:
-            self._migrating = new_engine(Settings(DATABASE_URL=self.url), migrating=True)
+        with self._making:
+            if self._migrating is None:
+                self._migrating = new_engine(Settings(DATABASE_URL=self.url), migrating=True)
         return self._migrating
 
     def move_to(self, path: Path) -> None:
