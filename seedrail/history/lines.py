@@ -111,12 +111,13 @@ def _kind(line: Line) -> tuple[str, str]:
 
 
 def _net(group: list[tuple[int, Sequence[Line]]], revisions: Sequence[str], upward: bool) -> Iterator[Change]:
-    change = net_of(_change(line, revisions[number]) for number, lines in group for line in lines)
+    change = net_of(change_of(line, revisions[number]) for number, lines in group for line in lines)
     if change is not None:
         yield change if upward else change.inverse()
 
 
-def _change(line: Line, revision: str) -> Change:
+def change_of(line: Line, revision: str) -> Change:
+    """The change that a line says; ChangeFileError where it says none."""
     try:
         return line.change(revision)
     except (ValueError, RecursionError):

@@ -42,15 +42,13 @@ class Filling:
         self.stand_ins: StandIns = {}
         self.placed: set[tuple[str, str]] = set()
 
-    def load(self, tables: Sequence[StagedTable], known: frozenset[str] | None) -> None:
+    def load(self, tables: Sequence[StagedTable]) -> None:
         """Stage what the move does to rows, or load it where nothing can be in the way."""
         by_name = {table.name: table for table in tables}
-        self._load_changes(by_name, known)
+        self._load_changes(by_name)
         for table in tables:
             self.tally["inserted", table.name] += table.loaded
-        filled = [table.stage for table in tables if any(table.counts.values())]
-        for statement in self.dialect.prepare(filled):
-            self.context.execute(statement)
+        self.run_all(self.dialect.prepare([table.stage for table in tables if any(table.counts.values())]))
 
     def known_tables(self) -> frozenset[str] | None:
         """The tables that the ledger has claims of; None for a script, which has to expect them of all."""
@@ -63,7 +61,7 @@ class Filling:
             return nullcontext(ScriptLoader(self.context, self.dialect, self.create))
         return BulkLoader(self.connection, self.dialect, self.create, self.progress.advance)
 
-    def _load_changes(self, tables: Mapping[str, StagedTable], known: frozenset[str] | None) -> None:
+    def _load_changes(self, tables: Mapping[str, StagedTable]) -> None:
         move = self.move
         frozen = [table.frozen for table in tables.values()]
         links = None
@@ -149,16 +147,16 @@ class Filling:
 
     def index(self, table: sa.Table, columns: Sequence[str]) -> None:
         """Make rows of a temporary table fast to find."""
-        for statement in self.dialect.index(table, columns):
+        self.run_all(self.dialect.index(table, columns))
+
+    def run_all(self, statements: Iterable[sa.Executable]) -> None:
+        """Execute statements whose row counts nobody needs."""
+        for statement in statements:
             self.context.execute(statement)
 
     def stage_missing(self, plan: Plan) -> None:
         """Stage whole the rows that an update finds gone: the policy may bring them back."""
-        if (
-            self.connection is None
-            or not plan.upgrade
-            or not (plan.decisions or plan.policy is Policy.OVERWRITE)
-        ):
+        if self.connection is None or not plan.upgrade or plan.policy is not Policy.OVERWRITE:
             return
         missing: dict[tuple[str, str], None] = {}
         for table in plan.tables:

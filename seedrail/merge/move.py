@@ -107,7 +107,7 @@ class _Runner(Filling):
         ]
         known = self.known_tables()
         with _refusals():
-            self.load(tables, known)
+            self.load(tables)
         staged = [table for table in tables if any(table.counts.values())]
         self._log_staged(staged)
         plan = self._plan(staged, live, known)
@@ -149,7 +149,7 @@ class _Runner(Filling):
         self.context.impl.static_output("\n".join(f"-- {one_line(line)}" for line in lines))
         names = sorted(table.name for table in frozen)
         pointing = [ref for table in frozen for ref in table.referenced_by if ref.table not in names]
-        self._run_all((*self.dialect.lock_tables(names), *self.dialect.lock_pointing(pointing, names)))
+        self.run_all((*self.dialect.lock_tables(names), *self.dialect.lock_pointing(pointing, names)))
         self.create(guard_table)
         refuse_interference(self.context)
         lost = "tables that are not there, or hidden by something else of their name"
@@ -157,10 +157,6 @@ class _Runner(Filling):
         sha256 = move.rail.sha256_of(move.source)
         elsewhere = count_elsewhere(move.source, sha256, sorted(move.sets))
         stop_if_any(self.context, f"seed sets that are not at {move.source}", elsewhere)
-
-    def _run_all(self, statements: Iterable[sa.Executable]) -> None:
-        for statement in statements:
-            self.context.execute(statement)
 
     def _refuse_row_security(self, live: Live) -> None:
         """All tables that hide rows, by name: the server, which is told to refuse, would name the first."""
@@ -294,13 +290,12 @@ class _Runner(Filling):
 
     def _apply(self, plan: Plan, tables: Iterable[StagedTable]) -> None:
         self.progress.begin("applying", sum(sum(table.counts.values()) for table in plan.tables))
-        claims = bool(plan.tables) and (self.connection is None or self._has_claims(plan))
+        claims = self._has_claims(plan)
         if claims:
             self.place_claims(plan)
         with _refusals():
             self._execute(apply(plan))
-            for statement in self.dialect.fire_deferred():
-                self.context.execute(statement)
+            self.run_all(self.dialect.fire_deferred())
         for table in plan.tables:
             self._check_inserted(table)
         self._execute(arrived(plan))
@@ -310,8 +305,9 @@ class _Runner(Filling):
             self._execute(push(plan))
 
     def _has_claims(self, plan: Plan) -> bool:
+        """Whether there is something to claim; a script has to assume it."""
         if self.connection is None or not plan.tables:
-            return False
+            return bool(plan.tables)
         found = sa.select(cells.c.seed_id).where(cells.c.stands.is_not(None)).limit(1)
         return self.connection.execute(found).first() is not None
 

@@ -9,7 +9,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from seedrail.dialects import SeedDialect
 from seedrail.merge.database.standins import StandIns
-from seedrail.merge.stage import DELETE, INSERT, UPDATE, StagedTable
+from seedrail.merge.stage import INSERT, StagedTable
 from seedrail.run_options import Policy
 from seedrail.schema.tables import Reference
 from seedrail.schema.uniques import Unique
@@ -50,8 +50,6 @@ class Plan:
     policy: Policy
     watched: bool = True
     stand_ins: StandIns = field(default_factory=dict)
-    decisions: bool = False
-    """Whether single conflicts were decided, by the table of decisions."""
     known: frozenset[str] | None = None
     """The tables of which the ledger has claims; None for a script, which cannot know."""
 
@@ -111,17 +109,3 @@ def leads(plan: Plan, table: StagedTable, name: str, value: Any) -> ColumnElemen
 def may_be_empty(table: StagedTable, name: str) -> bool:
     """Whether a column is a link that can be left empty."""
     return name in table.frozen.foreign_keys and table.frozen.columns[name].nullable
-
-
-__all__ = [
-    "DELETE",
-    "INSERT",
-    "UPDATE",
-    "Plan",
-    "Statement",
-    "equal",
-    "is_there",
-    "leads",
-    "may_be_empty",
-    "parents_of",
-]

@@ -62,14 +62,13 @@ class StagedTable:
     """The columns that some update of this move changes."""
     touched: bool = False
     """Whether some staged rows are not as the seed expects; a script has to assume so."""
-
     emptied: bool = False
     """Whether all of its live rows go."""
 
     def may(self, action: str) -> bool:
         """Whether the program must look at staged rows with an action."""
-        # A row of another action may be decided to be written, or put back.
-        return self.counts[action] > 0 or (self.touched and action != DELETE)
+        # What is decided of a touched row may have another action than it was staged with.
+        return self.counts[action] > 0 or self.touched
 
     @property
     def writable(self) -> list[str]:

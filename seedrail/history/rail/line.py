@@ -13,7 +13,7 @@ from seedrail.errors import ChangeFileError, RailError
 from seedrail.history.changefile import ChangeFile, Header
 from seedrail.history.changes import Change, Row, State, changed_columns, merged, net
 from seedrail.history.history import SEED_BASE, History, branched, downs, file_name, is_seed, on_rail
-from seedrail.history.lines import Lone, lone_or_net
+from seedrail.history.lines import Lone, change_of, lone_or_net
 from seedrail.history.rail.placement import check_placement
 from seedrail.quoting import harmless, shown
 from seedrail.schema.tables import FrozenTable
@@ -220,11 +220,11 @@ class Rail:
         """
         values: dict[tuple[str, str], dict[str, Any]] = {}
         given: dict[tuple[str, str], dict[str, str]] = {}
-        for one in self.between(SEED_BASE, revision):
+        for one in self.between(SEED_BASE, revision) if rows else ():
             lines = (line for block in one.file.blocks() for line in block)
             for line in (line for line in lines if (line.table, line.id) in rows):
                 row = line.table, line.id
-                change = line.change(one.revision)
+                change = change_of(line, one.revision)
                 if change.new is None:
                     del values[row], given[row]
                     continue

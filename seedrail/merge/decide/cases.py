@@ -27,11 +27,13 @@ from seedrail.merge.decide.cells import (
     REVIVED,
     STAYS,
     cells,
+    is_text,
+    same_row,
+    touched_rows,
 )
-from seedrail.merge.decide.decisions import decisions
 from seedrail.merge.ledger import ABSENT, CUT, EXISTS, OWNER, PRESENT, SEED
-from seedrail.merge.plan import DELETE, INSERT, UPDATE, Plan, Statement
-from seedrail.merge.stage import StagedTable
+from seedrail.merge.plan import Plan, Statement
+from seedrail.merge.stage import DELETE, INSERT, UPDATE, StagedTable
 from seedrail.run_options import Policy
 
 LEAVE, WRITE, TAKE, OWN, CUTS, LOSE, WHOLE = "leave", "write", "take", "own", "cut", "lose", "whole"
@@ -46,30 +48,23 @@ def rows(plan: Plan) -> Iterator[Statement]:
     """The fate of each touched row, and what is claimed of it."""
     yield Statement(sa.update(cells).where(_ROW).values(fate=_fate(plan)))
     yield _ask(plan, _ROW, {"deleted": _C.fate == MISSED})
-    if plan.upgrade:
+    if plan.upgrade and plan.policy is Policy.OVERWRITE:
         # The policy brings back a row that somebody deleted, also one that it once left at that.
-        again = (
-            sa.or_(_C.fate == MISSED, _known_gone()) if plan.policy is Policy.OVERWRITE else _C.fate == MISSED
-        )
-        wins = sa.or_(_C.wins, sa.literal(plan.policy is Policy.OVERWRITE))
-        revived = _ROW, _C.way == STAYS, ~_C.there, _C.concerned, again, wins
+        gone = sa.or_(_C.fate == MISSED, _known_gone())
+        revived = _ROW, _C.way == STAYS, ~_C.there, _C.concerned, gone
         yield Statement(sa.update(cells).where(*revived).values(fate=REVIVED))
 
 
 def _known_gone() -> ColumnElement[bool]:
-    return sa.and_(_is(_C.top_value, ABSENT), _C.top == OWNER)
-
-
-def _is(value: ColumnElement[Any], what: str) -> ColumnElement[bool]:
-    return sa.type_coerce(value, sa.Text()) == sa.literal(what, sa.Text())
+    """Whether somebody deleted a row, and the seed left it at that."""
+    return sa.and_(is_text(_C.top_value, ABSENT), _C.top == OWNER)
 
 
 def _fate(plan: Plan) -> ColumnElement[Any]:
     """The rows' half of the table: a row enters, leaves or stays, and is there or not."""
-    gone = sa.and_(_is(_C.top_value, ABSENT), _C.top == OWNER)
-    somebodys = _is(_C.top_value, PRESENT)
-    was_brought_back = sa.and_(_is(_C.popped_value, ABSENT), _C.popped == SEED)
-    went = sa.and_(_is(_C.popped_value, PRESENT), _C.popped == SEED)
+    gone, somebodys = _known_gone(), is_text(_C.top_value, PRESENT)
+    was_brought_back = sa.and_(is_text(_C.popped_value, ABSENT), _C.popped == SEED)
+    went = sa.and_(is_text(_C.popped_value, PRESENT), _C.popped == SEED)
     leaves = sa.or_(_C.way == LEAVES, sa.and_(_C.way == STAYS, was_brought_back))
     enters = _C.way == ENTERS
     return sa.case(
@@ -82,12 +77,15 @@ def _fate(plan: Plan) -> ColumnElement[Any]:
         (
             sa.and_(enters, _C.popped.is_not(None), ~went),
             sa.case(
-                (sa.and_(_is(_C.popped_value, PRESENT), _is(_C.lower_value, PRESENT), _C.there), RETURNS),
+                (
+                    sa.and_(is_text(_C.popped_value, PRESENT), is_text(_C.lower_value, PRESENT), _C.there),
+                    RETURNS,
+                ),
                 else_=RESTS,
             ),
         ),
         (
-            sa.and_(enters, sa.literal(not plan.upgrade), _is(_C.lower_value, ABSENT), _C.lower == OWNER),
+            sa.and_(enters, sa.literal(not plan.upgrade), is_text(_C.lower_value, ABSENT), _C.lower == OWNER),
             RESTS,
         ),
         (sa.and_(enters, _C.there), ADOPTED),
@@ -102,7 +100,7 @@ def _fate(plan: Plan) -> ColumnElement[Any]:
 
 def bring(table: StagedTable) -> Iterator[Statement]:
     """Rows that come are inserted: links of others may lead to them."""
-    coming = _touched(table, _FATE.in_([COMES, REVIVED]))
+    coming = touched_rows(table, _C.fate.in_([COMES, REVIVED]))
     yield Statement(sa.update(table.stage).values(action=INSERT).where(table.stage.c.seed_id.in_(coming)))
 
 
@@ -110,7 +108,7 @@ def put_back(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     """What was decided of touched rows goes back to the stage: all that is written is written from there."""
     stage = table.stage
     unset = {"r_" + name: sa.null() for name in table.columns}
-    yield Statement(sa.update(stage).values(unset).where(stage.c.seed_id.in_(_touched(table))))
+    yield Statement(sa.update(stage).values(unset).where(stage.c.seed_id.in_(touched_rows(table))))
     for name in table.columns:
         cell = cells.alias("cell")
         mine = cell.c.table_name == table.name, cell.c.column_name == name, cell.c.seed_id == stage.c.seed_id
@@ -121,15 +119,8 @@ def put_back(plan: Plan, table: StagedTable) -> Iterator[Statement]:
             .values({"n_" + name: value, "r_" + name: sa.literal(1), "action": action})
             .where(*mine, cell.c.verdict.in_([WRITE, TAKE, WHOLE]))
         )
-    going = _touched(table, _FATE == GOES)
+    going = touched_rows(table, _C.fate == GOES)
     yield Statement(sa.update(stage).values(action=DELETE).where(stage.c.seed_id.in_(going)))
-
-
-_FATE = cells.c.fate
-
-
-def _touched(table: StagedTable, *where: ColumnElement[bool]) -> sa.Select[Any]:
-    return sa.select(_C.seed_id).where(_C.table_name == table.name, _ROW, *where)
 
 
 def columns(plan: Plan) -> Iterator[Statement]:
@@ -197,12 +188,7 @@ def _theirs() -> ColumnElement[bool]:
     row = cells.alias("its_row")
     somebodys = (
         sa.select(sa.literal_column("1"))
-        .where(
-            row.c.table_name == _C.table_name,
-            row.c.seed_id == _C.seed_id,
-            row.c.column_name == EXISTS,
-            _is(row.c.top_value, PRESENT),
-        )
+        .where(same_row(row, cells), row.c.column_name == EXISTS, is_text(row.c.top_value, PRESENT))
         .correlate(cells)
         .exists()
     )
@@ -210,16 +196,9 @@ def _theirs() -> ColumnElement[bool]:
 
 
 def _ask(plan: Plan, among: ColumnElement[bool], conflicts: Mapping[str, ColumnElement[bool]]) -> Statement:
-    """Name the conflicts, and who wins each: by the policy, or as it was decided of this one alone."""
+    """Name the conflicts, and who wins them."""
     kind = sa.case(*((condition, name) for name, condition in conflicts.items()), else_=sa.null())
-    wins: ColumnElement[Any] = sa.literal(plan.policy is Policy.OVERWRITE)
-    if plan.decisions:
-        made = sa.select(decisions.c.overwrite).where(
-            decisions.c.table_name == _C.table_name,
-            decisions.c.seed_id == _C.seed_id,
-            decisions.c.column_name == _C.column_name,
-        )
-        wins = sa.func.coalesce(made.correlate(cells).scalar_subquery(), wins)
+    wins = sa.literal(plan.policy is Policy.OVERWRITE)
     return Statement(sa.update(cells).where(among).values(kind=kind, wins=wins))
 
 
@@ -227,21 +206,14 @@ def _keep_rows() -> Iterator[Statement]:
     """A row that would go is kept where any of its cells is; what the seed wrote over comes back in it."""
     kept = cells.alias("kept")
     some = sa.select(kept.c.seed_id).where(
-        kept.c.table_name == _C.table_name,
-        kept.c.seed_id == _C.seed_id,
-        kept.c.fate == GOES,
-        kept.c.kind.is_not(None),
-        ~kept.c.wins,
+        same_row(kept, cells), kept.c.fate == GOES, kept.c.kind.is_not(None), ~kept.c.wins
     )
     yield Statement(
         sa.update(cells).where(_ROW, _C.fate == GOES, some.correlate(cells).exists()).values(fate=KEPT)
     )
     row = cells.alias("its_row")
     stays = sa.select(row.c.seed_id).where(
-        row.c.table_name == _C.table_name,
-        row.c.seed_id == _C.seed_id,
-        row.c.column_name == EXISTS,
-        row.c.fate == KEPT,
+        same_row(row, cells), row.c.column_name == EXISTS, row.c.fate == KEPT
     )
     back = sa.and_(_C.as_expected, _C.popped.is_not(None))
     yield Statement(
@@ -286,11 +258,9 @@ def _stands(plan: Plan) -> ColumnElement[Any]:
     """Who stands on top of a row since; nothing is claimed where this is NULL."""
     up = sa.literal(plan.upgrade)
     other = cells.alias("other")
-    of_row = other.c.table_name == _C.table_name, other.c.seed_id == _C.seed_id, other.c.column_name != EXISTS
+    theirs = other.c.column_name != EXISTS, sa.or_(other.c.met.is_not(None), other.c.verdict == LOSE)
     # Whatever was somebody's in it goes with it: no way down may jump over its life.
-    shared = sa.select(other.c.seed_id).where(
-        *of_row, sa.or_(other.c.met.is_not(None), other.c.verdict == LOSE)
-    )
+    shared = sa.select(other.c.seed_id).where(same_row(other, cells), *theirs)
     return sa.case(
         (_C.fate.in_([ADOPTED, IS_GONE, KEPT, MISSED]), OWNER),
         (sa.and_(_C.fate == GIVEN_BACK, up), OWNER),

@@ -5,28 +5,24 @@ as the seed left it. Its first cell is EXISTS, of the row itself; the others are
 about. docs/merge.md says what is decided of them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
 from seedrail.merge.ledger import CUT, EXISTS, NO_ROW, SEED, VALUE, seed_claims
-from seedrail.merge.plan import (
-    DELETE,
-    INSERT,
-    UPDATE,
-    Plan,
-    Statement,
-    equal,
-    is_there,
-    leads,
-    may_be_empty,
-)
-from seedrail.merge.stage import StagedTable
+from seedrail.merge.plan import Plan, Statement, equal, is_there, leads, may_be_empty
+from seedrail.merge.stage import DELETE, INSERT, UPDATE, StagedTable
 
 ENTERS, LEAVES, STAYS = "enters", "leaves", "stays"
 """What the seed does with a row."""
+
+COMES, ADOPTED, RETURNS, RESTS = "comes", "adopted", "returns", "rests"
+GOES, GIVEN_BACK, IS_GONE, KEPT = "goes", "given back", "is gone", "kept"
+MERGED, MISSED, REVIVED = "merged", "missed", "revived"
+LEFT_OUT, REFERENCED = "left out", "referenced"
+"""What becomes of a row: see `cases`."""
 
 FACTS = (
     "top", "top_value", "met", "met_value", "dropped", "popped", "popped_value",
@@ -46,7 +42,27 @@ def _facts() -> list[sa.Column[Any]]:
     return [sa.Column(name, types.get(name.rpartition("_")[2], sa.Text())) for name in FACTS]
 
 
-known_cells = sa.Table(
+def _of_cells(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    """A temporary table with a row, or several, for each of some cells."""
+    return sa.Table(
+        name,
+        sa.MetaData(),
+        sa.Column("table_name", sa.Text()),
+        sa.Column("seed_id", sa.Uuid()),
+        sa.Column("column_name", sa.Text()),
+        *columns,
+        prefixes=["TEMPORARY"],
+        postgresql_on_commit="DROP",
+    )
+
+
+known_cells = _of_cells("seed_known", *_facts())
+"""The cells of which the ledger has claims."""
+
+cells = _of_cells("seed_known", *_facts())
+"""The cells of which the ledger has claims."""
+
+cells = sa.Table(
     "seed_known",
     sa.MetaData(),
     sa.Column("table_name", sa.Text()),
@@ -58,12 +74,8 @@ known_cells = sa.Table(
 )
 """The cells of which the ledger has claims."""
 
-cells = sa.Table(
+cells = _of_cells(
     "seed_cell",
-    sa.MetaData(),
-    sa.Column("table_name", sa.Text()),
-    sa.Column("seed_id", sa.Uuid()),
-    sa.Column("column_name", sa.Text()),
     sa.Column("live_id", sa.Uuid()),
     # Of the row: what the seed does, whether it is there, has claims, and whether the move changes it.
     sa.Column("way", sa.Text()),
@@ -92,22 +104,31 @@ cells = sa.Table(
     sa.Column("written", VALUE),
     sa.Column("stands", sa.Text()),
     sa.Column("value", VALUE),
-    prefixes=["TEMPORARY"],
-    postgresql_on_commit="DROP",
 )
+"""The touched cells."""
 
-
-places = sa.Table(
-    "seed_place",
-    sa.MetaData(),
-    sa.Column("table_name", sa.Text()),
-    sa.Column("seed_id", sa.Uuid()),
-    sa.Column("column_name", sa.Text()),
-    sa.Column("position", sa.Integer()),
-    prefixes=["TEMPORARY"],
-    postgresql_on_commit="DROP",
-)
+places = _of_cells("seed_place", sa.Column("position", sa.Integer()))
 """On a way down: the position of the revision that gave a cell the value that it has at the target."""
+
+
+_ROW, _FACT = cells.alias("row"), known_cells.alias("fact")
+"""A touched row, and what the claims say of the cell that is looked at."""
+
+
+def same_row(one: Any, other: Any) -> ColumnElement[bool]:
+    """Whether two cells, of any of these tables or claims, are of the same row."""
+    return sa.and_(one.c.table_name == other.c.table_name, one.c.seed_id == other.c.seed_id)
+
+
+def touched_rows(table: StagedTable, *where: ColumnElement[bool]) -> sa.Select[Any]:
+    """The seed ids of a table's touched rows."""
+    c = cells.c
+    return sa.select(c.seed_id).where(c.table_name == table.name, c.column_name == EXISTS, *where)
+
+
+def is_text(value: ColumnElement[Any], what: str) -> ColumnElement[bool]:
+    """Whether a ledger value is a word of the ledger's own."""
+    return sa.type_coerce(value, sa.Text()) == sa.literal(what, sa.Text())
 
 
 # -- what the claims say ---------------------------------------------------------------------------------
@@ -142,8 +163,8 @@ def _counted(plan: Plan) -> sa.Subquery:
     target = sa.literal(plan.target)
 
     def since(*where: ColumnElement[bool]) -> ColumnElement[Any]:
-        row = opening.c.table_name == claim.c.table_name, opening.c.seed_id == claim.c.seed_id
-        found = sa.select(opening.c.position).where(*row, opening.c.column_name == EXISTS, *where)
+        of_row = same_row(opening, claim), opening.c.column_name == EXISTS
+        found = sa.select(opening.c.position).where(*of_row, *where)
         last = found.order_by(opening.c.ordinal.desc()).limit(1).scalar_subquery()
         return sa.func.coalesce(last, 0)
 
@@ -189,7 +210,6 @@ def _counted(plan: Plan) -> sa.Subquery:
 def touch(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     """The EXISTS cells of touched rows; nothing happens to these until it is decided."""
     stage, live = table.stage, table.live
-    fact = known_cells.alias("fact")
     there = table.live_id.is_not(None)
     way = sa.case((stage.c.action == INSERT, ENTERS), (stage.c.action == DELETE, LEAVES), else_=STAYS)
     values: dict[str, Any] = {
@@ -207,10 +227,10 @@ def touch(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     rows = rows.outerjoin(live, table.live_id == stage.c.live_id)
     known: ColumnElement[bool] = sa.false()
     if plan.knows(table.name):
-        known = _claimed(table.name, stage.c.seed_id).exists()
-        values |= {"known": known, **{name: fact.c[name] for name in FACTS}}
-        of_row = _is_of(fact, table.name, stage.c.seed_id, EXISTS)
-        rows = rows.outerjoin(fact, of_row).with_only_columns(*values.values())
+        known = _claimed(table)
+        values |= {"known": known, **{name: _FACT.c[name] for name in FACTS}}
+        of_row = _known_of(table, EXISTS)
+        rows = rows.outerjoin(_FACT, of_row).with_only_columns(*values.values())
     not_expected = sa.case(
         (stage.c.action == INSERT, stage.c.live_id.is_not(None)),
         (~there, sa.true()),
@@ -223,31 +243,31 @@ def touch(plan: Plan, table: StagedTable) -> Iterator[Statement]:
 
 def hold(table: StagedTable) -> Iterator[Statement]:
     """Nothing happens to touched rows until it is decided."""
-    mine = sa.select(cells.c.seed_id).where(cells.c.table_name == table.name, cells.c.column_name == EXISTS)
-    yield Statement(sa.update(table.stage).values(action=sa.null()).where(table.stage.c.seed_id.in_(mine)))
+    rest = table.stage.c.seed_id.in_(touched_rows(table))
+    yield Statement(sa.update(table.stage).values(action=sa.null()).where(rest))
 
 
-def _is_of(fact: Any, table: str, seed_id: Any, column: str) -> ColumnElement[bool]:
-    return sa.and_(fact.c.table_name == table, fact.c.seed_id == seed_id, fact.c.column_name == column)
+def _known_of(table: StagedTable, column: str) -> ColumnElement[bool]:
+    """Whether the facts are of a staged row's cell."""
+    c = _FACT.c
+    return sa.and_(c.table_name == table.name, c.seed_id == table.stage.c.seed_id, c.column_name == column)
 
 
-def _claimed(table: str, seed_id: Any) -> sa.Select[Any]:
-    """Claims on a row, for an outer query's."""
-    fact = known_cells.alias("claimed")
-    return sa.select(sa.literal_column("1")).where(fact.c.table_name == table, fact.c.seed_id == seed_id)
+def _claimed(table: StagedTable, *where: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a staged row has cells with claims."""
+    c = known_cells.c
+    of_row = c.table_name == table.name, c.seed_id == table.stage.c.seed_id
+    return sa.select(sa.literal_column("1")).select_from(known_cells).where(*of_row, *where).exists()
 
 
 def _concerned(plan: Plan, table: StagedTable) -> ColumnElement[bool]:
     """Whether the move changes any column of a row that stays, or drops a claim on one."""
-    stage = table.stage
-    changed: list[ColumnElement[bool]] = [stage.c["r_" + name].is_not(None) for name in sorted(table.updated)]
+    changed: list[ColumnElement[bool]] = [
+        table.stage.c["r_" + name].is_not(None) for name in sorted(table.updated)
+    ]
     if plan.knows(table.name) and not plan.upgrade:
-        fact = known_cells.alias("claimed")
-        dropped = fact.c.column_name != EXISTS, fact.c.dropped.is_not(None)
-        found: sa.Select[Any] = sa.select(sa.literal_column("1")).where(
-            fact.c.table_name == table.name, fact.c.seed_id == stage.c.seed_id, *dropped
-        )
-        changed.append(found.exists())
+        c = known_cells.c
+        changed.append(_claimed(table, c.column_name != EXISTS, c.dropped.is_not(None)))
     return sa.or_(*changed, sa.false())
 
 
@@ -283,112 +303,117 @@ def _untouched(plan: Plan, table: StagedTable, name: str) -> ColumnElement[bool]
 # -- columns ---------------------------------------------------------------------------------------------
 
 
+_CELL = [
+    "table_name", "seed_id", "column_name", "live_id", "way", "there", "fate", "first", "given",
+    "expected", "found", "wanted", "as_expected", "as_wanted", "as_landing", "as_met", "asks", *FACTS,
+]  # fmt: skip
+
+
 def unpivot(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     """The other cells of touched rows, one for each column that the move is about."""
-    names = [
-        "table_name", "seed_id", "column_name", "live_id", "way", "there", "fate", "first", "given",
-        "expected", "found", "wanted", "as_expected", "as_wanted", "as_landing", "as_met", "asks",
-        *(FACTS if plan.knows(table.name) else ()),
-    ]  # fmt: skip
     parts = [_cell(plan, table, name) for name in table.columns]
     parts += [_unseeded_cell(plan, table, name, default) for name, default in table.unseeded.items()]
-    yield Statement(sa.insert(cells).from_select(names, sa.union_all(*parts)))
+    yield Statement(sa.insert(cells).from_select(_CELL, sa.union_all(*parts)))
 
 
-def _rows(plan: Plan, table: StagedTable, name: str, facts: Sequence[Any]) -> tuple[Any, Any, Any]:
-    """Touched rows of a table with the facts of one column: what to select from, the row, the facts."""
-    stage, row, fact = table.stage, cells.alias("row"), known_cells.alias("fact")
-    source = sa.join(row, stage, stage.c.seed_id == row.c.seed_id)
+def _looked_at(plan: Plan, table: StagedTable, name: str, **values: ColumnElement[Any]) -> sa.Subquery:
+    """Touched rows with what is found in a column, what the claims say of it, and other `values`.
+
+    A query of its own, so that each is written once, however often it is compared.
+    """
+    stage = table.stage
+    facts: list[ColumnElement[Any]] = [sa.cast(sa.null(), _FACT.c[fact].type).label(fact) for fact in FACTS]
+    source = sa.join(_ROW, stage, stage.c.seed_id == _ROW.c.seed_id)
     source = source.outerjoin(table.live, table.live_id == stage.c.live_id)
     if plan.knows(table.name):
-        source = source.outerjoin(fact, _is_of(fact, table.name, stage.c.seed_id, name))
-    return source, row, fact
+        facts = [_FACT.c[fact] for fact in FACTS]
+        source = source.outerjoin(_FACT, _known_of(table, name))
+    own = stage.c.seed_id, stage.c.live_id, stage.c.position, _ROW.c.way, _ROW.c.there, _ROW.c.fate
+    found = table.live.c[name].label("found")
+    rows = sa.select(*own, found, *facts, *(value.label(label) for label, value in values.items()))
+    of_rows = _ROW.c.table_name == table.name, _ROW.c.column_name == EXISTS
+    return rows.select_from(source).where(*of_rows).subquery("looked_at")
 
 
 def _cell(plan: Plan, table: StagedTable, name: str) -> sa.Select[Any]:
-    stage, column = table.stage, table.live.c[name]
-    source, row, fact = _rows(plan, table, name, FACTS)
-    knows = plan.knows(table.name)
-    expected = _expected(plan, table, name, fact)
-    wanted = _wanted(plan, table, name, fact)
-    landing = _landing(plan, table, name, wanted)
     key = table.frozen.foreign_keys.get(name)
-    link = key is not None
+    c = _compared(plan, table, name).c
     as_met: ColumnElement[Any] = sa.false()
-    if knows:
+    if plan.knows(table.name):
         # What a row that returns had been given back; else what the seed had met.
-        met = sa.case((row.c.fate == RETURNS, fact.c.lower_met_value), else_=fact.c.met_value)
-        as_met = equal(plan, table, name, column, plan.dialect.from_ledger(met, column))
-    first = sa.case((row.c.way == STAYS, stage.c["r_" + name]), else_=stage.c.position)
-    given = sa.func.coalesce(stage.c["g_" + name], stage.c.position) if link else first
+        met = sa.case((c.fate == RETURNS, c.lower_met_value), else_=c.met_value)
+        as_met = equal(plan, table, name, c.found, plan.dialect.from_ledger(met, table.live.c[name]))
+    first = sa.case((c.way == STAYS, c.changed), else_=c.position)
+    as_expected, as_wanted, as_landing = (
+        equal(plan, table, name, c.found, value) for value in (c.expected, c.wanted, c.landing)
+    )
     to_ledger = plan.dialect.to_ledger
-    as_expected = equal(plan, table, name, column, expected)
-    as_wanted = equal(plan, table, name, column, wanted)
-    as_landing = equal(plan, table, name, column, landing) if link else as_wanted
     values = [
-        sa.literal(table.name), stage.c.seed_id, sa.literal(name), stage.c.live_id, row.c.way, row.c.there,
-        row.c.fate, first, given, to_ledger(expected), to_ledger(column), to_ledger(wanted),
+        sa.literal(table.name), c.seed_id, sa.literal(name), c.live_id, c.way, c.there, c.fate,
+        first, first if key is None else sa.func.coalesce(c.given, c.position),
+        to_ledger(c.expected), to_ledger(c.found), to_ledger(c.wanted),
         as_expected, as_wanted, as_landing, as_met, sa.literal(not (key is not None and key.optional)),
-        *((fact.c[one] for one in FACTS) if knows else ()),
+        *(c[fact] for fact in FACTS),
     ]  # fmt: skip
-    concerns = {
-        MERGED: sa.or_(
-            stage.c["r_" + name].is_not(None), fact.c.dropped.is_not(None) if knows else sa.false()
-        ),
-        ADOPTED: ~as_wanted,
-        GOES: ~as_expected,
-    }
-    if knows:
-        concerns |= {
-            GOES: sa.or_(~as_expected, fact.c.met.is_not(None)),
-            RETURNS: fact.c.lower_met == SEED,
-            GIVEN_BACK: sa.or_(fact.c.met == SEED, ~as_expected),
-        }
-    if knows and not plan.upgrade:
-        cut = _cut_at_target(table, name, fact) if link else sa.false()
-        concerns[COMES] = sa.or_(fact.c.popped.is_not(None), cut)
-    # A row that is missed has its cells for their positions.
+    merged = sa.or_(c.changed.is_not(None), c.dropped.is_not(None))
     about = sa.case(
-        *((row.c.fate == fate, condition) for fate, condition in concerns.items()),
-        (sa.and_(row.c.way == STAYS, ~row.c.there), concerns[MERGED]),
+        (c.fate == MERGED, merged),
+        (c.fate == ADOPTED, ~as_wanted),
+        (c.fate == GOES, sa.or_(~as_expected, c.met.is_not(None))),
+        (c.fate == RETURNS, c.lower_met == SEED),
+        (c.fate == GIVEN_BACK, sa.or_(c.met == SEED, ~as_expected)),
+        (c.fate == COMES, sa.or_(c.popped.is_not(None), c.cut) if not plan.upgrade else sa.false()),
+        # A row that is missed has its cells for their positions.
+        (sa.and_(c.way == STAYS, ~c.there), merged),
         else_=sa.false(),
     )
-    of_rows = row.c.table_name == table.name, row.c.column_name == EXISTS
-    return sa.select(*values).select_from(source).where(*of_rows, about)
+    return sa.select(*values).where(about)
+
+
+def _compared(plan: Plan, table: StagedTable, name: str) -> sa.Subquery:
+    """Touched rows with what is found in a column, expected, and wanted, and what a write would leave."""
+    stage, wanted = table.stage, _wanted(plan, table, name)
+    values = {"changed": stage.c["r_" + name], "expected": _expected(plan, table, name), "wanted": wanted}
+    values["cut"] = _cut(plan, table, name)
+    if name in table.frozen.foreign_keys:
+        values["given"] = stage.c["g_" + name]
+    if not may_be_empty(table, name):
+        return _looked_at(plan, table, name, **values, landing=wanted)
+    if fills(plan, table, name):
+        values["fallback"] = stand_in(plan, table, name)
+    seen = _looked_at(plan, table, name, **values)
+    # The database itself may have emptied a link; and one that leads nowhere will be left empty.
+    there = sa.case((is_there(plan, table, name, seen.c.expected), seen.c.expected))
+    left = seen.c.get("fallback")
+    landing = sa.case((leads(plan, table, name, seen.c.wanted), seen.c.wanted), else_=left)
+    others = [column for column in seen.c if column.key != "expected"]
+    return sa.select(*others, there.label("expected"), landing.label("landing")).subquery("compared")
 
 
 def _unseeded_cell(plan: Plan, table: StagedTable, name: str, default: str) -> sa.Select[Any]:
     """A column that no seed sets: it is somebody's where it does not hold its default."""
-    stage, column = table.stage, table.live.c[name]
-    source, row, fact = _rows(plan, table, name, FACTS)
-    knows = plan.knows(table.name)
-    as_expected = plan.dialect.holds(column, default)
+    column = table.live.c[name]
     expected = plan.dialect.to_ledger(plan.dialect.given(column, default))
-    empty = sa.cast(sa.null(), sa.Integer())
+    as_expected = plan.dialect.holds(column, default)
+    c = _looked_at(plan, table, name, expected=expected, as_expected=as_expected).c
     values = [
-        sa.literal(table.name), stage.c.seed_id, sa.literal(name), stage.c.live_id, row.c.way, row.c.there,
-        row.c.fate, stage.c.position, empty, expected, plan.dialect.to_ledger(column), sa.null(),
-        as_expected, sa.false(), sa.false(), sa.false(), sa.true(),
-        *((fact.c[one] for one in FACTS) if knows else ()),
+        sa.literal(table.name), c.seed_id, sa.literal(name), c.live_id, c.way, c.there, c.fate,
+        c.position, sa.cast(sa.null(), sa.Integer()), c.expected, plan.dialect.to_ledger(c.found), sa.null(),
+        c.as_expected, sa.false(), sa.false(), sa.false(), sa.true(), *(c[fact] for fact in FACTS),
     ]  # fmt: skip
-    about: ColumnElement[bool] = sa.and_(row.c.fate == GOES, ~as_expected)
-    if knows:
-        about = sa.or_(about, sa.and_(row.c.fate == COMES, fact.c.popped.is_not(None)))
-    of_rows = row.c.table_name == table.name, row.c.column_name == EXISTS
-    return sa.select(*values).select_from(source).where(*of_rows, about)
+    edited = sa.and_(c.fate == GOES, ~c.as_expected)
+    return sa.select(*values).where(sa.or_(edited, sa.and_(c.fate == COMES, c.popped.is_not(None))))
 
 
-def _expected(plan: Plan, table: StagedTable, name: str, fact: Any) -> ColumnElement[Any]:
+def _expected(plan: Plan, table: StagedTable, name: str) -> ColumnElement[Any]:
     """What a column holds if nobody touched it: the seed's value, or what the link was cut to."""
-    old: ColumnElement[Any] = table.stage.c["o_" + name]
-    if name in table.frozen.foreign_keys and plan.knows(table.name):
-        old = _remembered(plan, table, name, old, (fact.c.top == CUT, fact.c.top_value))
-    if not may_be_empty(table, name):
+    old = table.stage.c["o_" + name]
+    if name not in table.frozen.foreign_keys or not plan.knows(table.name):
         return old
-    return sa.case((is_there(plan, table, name, old), old))
+    return _remembered(plan, table, name, old, (_FACT.c.top == CUT, _FACT.c.top_value))
 
 
-def _wanted(plan: Plan, table: StagedTable, name: str, fact: Any) -> ColumnElement[Any]:
+def _wanted(plan: Plan, table: StagedTable, name: str) -> ColumnElement[Any]:
     """What a column shall hold: the seed's value.
 
     A way down wants what the seed had met, or had cut a link to.
@@ -396,9 +421,9 @@ def _wanted(plan: Plan, table: StagedTable, name: str, fact: Any) -> ColumnEleme
     new = table.stage.c["n_" + name]
     if plan.upgrade or not plan.knows(table.name):
         return new
-    before = [(fact.c.popped.is_not(None), fact.c.popped_value)]
+    before: list[tuple[ColumnElement[bool], Any]] = [(_FACT.c.popped.is_not(None), _FACT.c.popped_value)]
     if name in table.frozen.foreign_keys:
-        before.append((_cut_at_target(table, name, fact), fact.c.lower_value))
+        before.append((_cut(plan, table, name), _FACT.c.lower_value))
     return _remembered(plan, table, name, new, *before)
 
 
@@ -410,20 +435,15 @@ def _remembered(
     return plan.dialect.from_ledger(chosen, table.live.c[name])
 
 
-def _landing(plan: Plan, table: StagedTable, name: str, wanted: ColumnElement[Any]) -> ColumnElement[Any]:
-    """What a column holds once the seed has written it: a link that leads nowhere is left empty."""
-    if not may_be_empty(table, name):
-        return wanted
-    return sa.case((leads(plan, table, name, wanted), wanted), else_=stand_in(plan, table, name))
-
-
 def stand_in(plan: Plan, table: StagedTable, name: str) -> Any:
     """What a staged row's link gets that is cut: another row, or nothing.
 
     On a way up as the run asks; on a way down as the run asked that set the link.
     """
-    if plan.upgrade or not fills(plan, table, name):
-        return plan.stand_ins.get((table.name, name), sa.null())
+    if not fills(plan, table, name):
+        return sa.null()
+    if plan.upgrade:
+        return plan.stand_ins[table.name, name]
     marked = mark(table.name, name).where(seed_claims.c.position <= _given(table, name))
     value = plan.dialect.from_ledger(marked.scalar_subquery(), table.live.c[name])
     return sa.case((is_there(plan, table, name, value), value))
@@ -444,9 +464,14 @@ def _given(table: StagedTable, name: str) -> Any:
     )
 
 
-def _cut_at_target(table: StagedTable, name: str, fact: Any) -> ColumnElement[bool]:
-    """Whether the seed's link at the target is the one that was cut: a jump may have passed by another."""
-    return sa.and_(fact.c.lower == CUT, fact.c.lower_at >= _given(table, name))
+def _cut(plan: Plan, table: StagedTable, name: str) -> ColumnElement[bool]:
+    """On a way down: whether the seed's link at the target is the one that was cut.
+
+    A jump may have passed by another.
+    """
+    if plan.upgrade or name not in table.frozen.foreign_keys or not plan.knows(table.name):
+        return sa.false()
+    return sa.and_(_FACT.c.lower == CUT, _FACT.c.lower_at >= _given(table, name))
 
 
 def mark(table: str, name: str) -> sa.Select[Any]:
@@ -462,10 +487,3 @@ def fills(plan: Plan, table: StagedTable, name: str) -> bool:
         return (table.name, name) in plan.stand_ins
     optional = table.frozen.foreign_keys[name].optional
     return optional and (plan.marked is None or (table.name, name) in plan.marked)
-
-
-COMES, ADOPTED, RETURNS, RESTS = "comes", "adopted", "returns", "rests"
-GOES, GIVEN_BACK, IS_GONE, KEPT = "goes", "given back", "is gone", "kept"
-MERGED, MISSED, REVIVED = "merged", "missed", "revived"
-LEFT_OUT, REFERENCED = "left out", "referenced"
-"""What becomes of a row: see `decide`."""

@@ -6,15 +6,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from seedrail.merge.ledger import EXISTS, seed_claims
-from seedrail.merge.plan import INSERT, Plan, Statement
-from seedrail.merge.stage import StagedTable
+from seedrail.merge.plan import Plan, Statement
+from seedrail.merge.stage import DELETE, INSERT, UPDATE, StagedTable
 
 
 def find(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     """By the ledger, by the seed id, or else by the natural key, which may hold a parent's id."""
     stage, live = table.stage, table.live
     if plan.knows(table.name):
-        named = _named(plan, table.name, table.frozen.id, stage.c.seed_id)
+        named = _named(table.name, table.frozen.id, stage.c.seed_id)
         yield Statement(sa.update(stage).values(live_id=named.scalar_subquery()).where(named.exists()))
     yield from _follow(plan, table, own=False)
     missing = [stage.c.action == INSERT, stage.c.live_id.is_(None)]
@@ -37,7 +37,7 @@ def find(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     yield from _follow(plan, table, own=True)
 
 
-def _named(plan: Plan, name: str, id_: str, seed_id: Any) -> sa.Select[Any]:
+def _named(name: str, id_: str, seed_id: Any) -> sa.Select[Any]:
     """The live id of a row by the last claim that names one which is there."""
     claim = seed_claims.alias("named")
     there = sa.table(name, sa.column(id_, sa.Uuid())).alias("there")
@@ -64,11 +64,19 @@ def _follow(plan: Plan, table: StagedTable, *, own: bool) -> Iterator[Statement]
         moved = _moved(plan, key.table, key.column)
         if moved is None:
             continue
-        for prefix in "on":
+        for prefix in _filled(table):
             column = stage.c[f"{prefix}_{name}"]
             yield Statement(
                 sa.update(stage).values({column.name: moved.c.live_id}).where(column == moved.c.seed_id)
             )
+
+
+def _filled(table: StagedTable) -> Iterator[str]:
+    """The prefixes of the columns that staged rows have values in."""
+    if table.counts[UPDATE] or table.counts[DELETE]:
+        yield "o"
+    if table.counts[UPDATE] or table.counts[INSERT]:
+        yield "n"
 
 
 def _moved(plan: Plan, name: str, id_: str) -> sa.CTE | None:
@@ -88,7 +96,7 @@ def _moved(plan: Plan, name: str, id_: str) -> sa.CTE | None:
         if parent is not None:
             known = known.where(claim.c.seed_id.not_in(sa.select(parent.stage.c.seed_id)))
         rows = known.distinct().subquery("known")
-        live_id = _named(plan, name, id_, rows.c.seed_id).scalar_subquery()
+        live_id = _named(name, id_, rows.c.seed_id).scalar_subquery()
         found = sa.select(rows.c.seed_id, live_id.label("live_id")).subquery("found")
         parts.append(sa.select(found).where(found.c.live_id != found.c.seed_id))
     return sa.union_all(*parts).cte("moved") if parts else None

@@ -12,8 +12,8 @@ from alembic.runtime.migration import MigrationContext
 from seedrail.errors import SeedError
 from seedrail.merge.database.guards import stop_if_any
 from seedrail.merge.database.session import online
-from seedrail.merge.plan import DELETE, UPDATE, Plan
-from seedrail.merge.stage import StagedTable
+from seedrail.merge.plan import Plan
+from seedrail.merge.stage import DELETE, UPDATE, StagedTable
 from seedrail.quoting import shown
 
 

@@ -17,16 +17,8 @@ from seedrail.dialects import identifier
 from seedrail.merge.decide.cases import CUTS, LEAVE, OWN
 from seedrail.merge.decide.cells import KEPT, LEFT_OUT, REFERENCED, cells, fills, stand_in
 from seedrail.merge.ledger import ABSENT, CUT, EXISTS, OWNER, PRESENT
-from seedrail.merge.plan import (
-    DELETE,
-    INSERT,
-    UPDATE,
-    Plan,
-    Statement,
-    equal,
-    leads,
-)
-from seedrail.merge.stage import StagedTable
+from seedrail.merge.plan import Plan, Statement, equal, is_there, leads
+from seedrail.merge.stage import DELETE, INSERT, UPDATE, StagedTable
 from seedrail.run_options import Policy
 from seedrail.schema.tables import Reference
 
@@ -64,15 +56,21 @@ def _may_break(plan: Plan, table: StagedTable, name: str) -> bool:
 
 def _broken(plan: Plan, table: StagedTable, name: str) -> ColumnElement[bool]:
     """Staged rows that would be written with a link that leads nowhere."""
-    stage = table.stage
-    link = stage.c["n_" + name]
-    written: ColumnElement[bool] = stage.c.action == INSERT
-    if table.may(UPDATE):
-        written = sa.or_(written, sa.and_(stage.c.action == UPDATE, stage.c["r_" + name].is_not(None)))
+    link = table.stage.c["n_" + name]
     astray = sa.and_(link.is_not(None), ~leads(plan, table, name, link))
     if fills(plan, table, name):
         astray = sa.or_(astray, sa.and_(link.is_(None), stand_in(plan, table, name).is_not(None)))
-    return sa.and_(written, astray)
+    return sa.and_(_written(table.stage, name), astray)
+
+
+def _written(stage: Any, name: str) -> ColumnElement[bool]:
+    """Staged rows of which a column is written."""
+    return sa.or_(stage.c.action == INSERT, _changes(stage, name))
+
+
+def _changes(stage: Any, name: str) -> ColumnElement[bool]:
+    """Staged rows that get another value in a column."""
+    return sa.and_(stage.c.action == UPDATE, stage.c["r_" + name].is_not(None))
 
 
 def _cut_link(plan: Plan, table: StagedTable, name: str) -> Iterator[Statement]:
@@ -80,7 +78,7 @@ def _cut_link(plan: Plan, table: StagedTable, name: str) -> Iterator[Statement]:
     key = table.frozen.foreign_keys[name]
     value = stand_in(plan, table, name)
     given = sa.func.coalesce(stage.c["g_" + name], stage.c.position)
-    left = value if isinstance(value, sa.Null) else plan.dialect.to_ledger(value)
+    left = plan.dialect.to_ledger(value)
     kind = sa.null() if key.optional else sa.literal("unlinked")
     told = _told(plan, table, name, kind, sa.literal(CUTS), CUT, left, given)
     what = "links filled" if (table.name, name) in plan.stand_ins else "unlinked"
@@ -117,12 +115,7 @@ def _leave_out(plan: Plan, table: StagedTable, name: str) -> Iterator[Statement]
         plan, table, name, sa.literal("unlinked"), sa.literal(LEAVE), "", sa.null(), stage.c.position
     ).where(broken, stage.c.action == INSERT)
     yield Statement(sa.insert(cells).from_select(_CELL, out))
-    here = sa.literal(ABSENT, sa.Text())
-    row = sa.select(
-        sa.literal(table.name), stage.c.seed_id, sa.literal(EXISTS), stage.c.live_id, stage.c.position,
-        stage.c.position, sa.null(), sa.null(), sa.null(), sa.literal(LEFT_OUT), sa.null(),
-        sa.literal(OWNER), here,
-    )  # fmt: skip
+    row = _row_told(table, stage.c.position, sa.null(), LEFT_OUT, ABSENT)
     yield Statement(sa.insert(cells).from_select(_CELL, row.where(broken, stage.c.action == INSERT)))
     yield Statement(sa.update(stage).values(action=sa.null()).where(broken, stage.c.action == INSERT))
     yield _alone(table, LEFT_OUT)
@@ -131,7 +124,7 @@ def _leave_out(plan: Plan, table: StagedTable, name: str) -> Iterator[Statement]
 def _unreachable(plan: Plan, table: StagedTable, name: str) -> ColumnElement[bool]:
     """Rows with a link within their table that leads by no way of rows that come to one that is there."""
     stage = table.stage
-    there = sa.exists().where(plan.parents[table.name].c[table.frozen.id] == stage.c["n_" + name])
+    there = is_there(plan, table, name, stage.c["n_" + name])
     reached = sa.select(stage.c.seed_id).where(stage.c.action == INSERT, there).cte("reached", recursive=True)
     child = stage.alias("child")
     reached = reached.union(
@@ -139,14 +132,7 @@ def _unreachable(plan: Plan, table: StagedTable, name: str) -> ColumnElement[boo
         .join(reached, reached.c.seed_id == child.c["n_" + name])
         .where(child.c.action == INSERT)
     )
-    return sa.and_(
-        _broken_or_coming(stage, name), ~there, stage.c.seed_id.not_in(sa.select(reached.c.seed_id))
-    )
-
-
-def _broken_or_coming(stage: sa.Table, name: str) -> ColumnElement[bool]:
-    changed = sa.and_(stage.c.action == UPDATE, stage.c["r_" + name].is_not(None))
-    return sa.or_(stage.c.action == INSERT, changed)
+    return sa.and_(_written(stage, name), ~there, stage.c.seed_id.not_in(sa.select(reached.c.seed_id)))
 
 
 def _alone(table: StagedTable, fate: str) -> Statement:
@@ -169,7 +155,7 @@ def deciding(plan: Plan, table: StagedTable) -> tuple[list[Reference], frozenset
     if table.counts[DELETE]:
         return list(references), None
     changing = set(table.updated)
-    if table.counts[INSERT] and (plan.policy is Policy.OVERWRITE or plan.decisions or not plan.upgrade):
+    if table.counts[INSERT] and (plan.policy is Policy.OVERWRITE or not plan.upgrade):
         # Rows that are there already may get the seed's values.
         changing |= set(table.columns)
     return [one for one in references if changing & _decisive(plan, table, one)], frozenset(changing)
@@ -182,9 +168,8 @@ def keep_values(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         keys = _keys_by(plan, table, name)
         for key in keys:
             new = stage.c["n_" + name]
-            changed = stage.c.action == UPDATE, stage.c["r_" + name].is_not(None)
             differs = ~equal(plan, table, name, live.c[name], new)
-            rows = _pointed_at(table, key, _other(plan, key)).where(*changed, differs)
+            rows = _pointed_at(table, key, _other(plan, key)).where(_changes(stage, name), differs)
             rows = rows.group_by(stage.c.seed_id).with_only_columns(
                 stage.c.seed_id, sa.func.count().label("n")
             )
@@ -216,7 +201,7 @@ def _numbered(plan: Plan, told: sa.Select[Any], key: Reference, n: Any) -> sa.Se
 
 def keep_rows(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     """`referenced`: rows that stay point at a row that would go, whatever the key's ON DELETE says."""
-    if not (table.counts[DELETE] or table.touched):
+    if not table.may(DELETE):
         return
     stage = table.stage
     for key in plan.references.get(table.name, ()):
@@ -233,7 +218,7 @@ def keep_rows(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         counted = (
             sa.select(each.c.seed_id, sa.func.count().label("n")).group_by(each.c.seed_id).subquery("counted")
         )
-        told = _row_told(plan, table).join(counted, counted.c.seed_id == stage.c.seed_id)
+        told = _referenced(plan, table).join(counted, counted.c.seed_id == stage.c.seed_id)
         yield Statement(sa.insert(cells).from_select(_CELL, _numbered(plan, told, key, counted.c.n)))
     yield from _keep(plan, table)
     for name, own in table.frozen.foreign_keys.items():
@@ -255,16 +240,20 @@ def count_staying(table: StagedTable) -> sa.Select[Any]:
     return sa.select(left - going)
 
 
-def _row_told(plan: Plan, table: StagedTable) -> sa.Select[Any]:
-    """Staged rows as EXISTS cells of rows that are kept because others point at them."""
+def _row_told(table: StagedTable, first: Any, kind: Any, fate: str, value: str) -> sa.Select[Any]:
+    """Staged rows as EXISTS cells, of which the owner stands on top since."""
     stage = table.stage
-    first: Any = stage.c.position if plan.upgrade else sa.literal(plan.target)
-    here = sa.literal(PRESENT, sa.Text())
     return sa.select(
         sa.literal(table.name), stage.c.seed_id, sa.literal(EXISTS), stage.c.live_id, first, first,
-        sa.null(), sa.null(), sa.literal("referenced"), sa.literal(REFERENCED), sa.null(),
-        sa.literal(OWNER), here,
+        sa.null(), sa.null(), kind, sa.literal(fate), sa.null(), sa.literal(OWNER),
+        sa.literal(value, sa.Text()),
     ).select_from(stage)  # fmt: skip
+
+
+def _referenced(plan: Plan, table: StagedTable) -> sa.Select[Any]:
+    """Staged rows as EXISTS cells of rows that are kept because others point at them."""
+    first: Any = table.stage.c.position if plan.upgrade else sa.literal(plan.target)
+    return _row_told(table, first, sa.literal("referenced"), REFERENCED, PRESENT)
 
 
 def _keep(plan: Plan, table: StagedTable) -> Iterator[Statement]:
@@ -286,7 +275,9 @@ def _keep_parents(plan: Plan, table: StagedTable, name: str) -> Iterator[Stateme
     above = sa.select(live.c[name].label("id")).where(table.live_id.in_(kept)).cte("above", recursive=True)
     parent = live.alias("parent")
     above = above.union(sa.select(parent.c[name]).join(above, parent.c[table.frozen.id] == above.c.id))
-    told = _row_told(plan, table).where(stage.c.action == DELETE, stage.c.live_id.in_(sa.select(above.c.id)))
+    told = _referenced(plan, table).where(
+        stage.c.action == DELETE, stage.c.live_id.in_(sa.select(above.c.id))
+    )
     key = Reference(table.name, (name,), (table.frozen.id,))
     yield Statement(sa.insert(cells).from_select(_CELL, _numbered(plan, told, key, sa.literal(1))))
     yield from _keep(plan, table)
@@ -385,7 +376,7 @@ def _staying(plan: Plan, reference: Reference, other: Any) -> Sequence[ColumnEle
         return []
     sets: list[sa.Select[Any]] = []
     column = reference.columns[0]
-    if child.counts[DELETE] or child.touched:
+    if child.may(DELETE):
         going = child.stage.alias("going")
         sets.append(sa.select(going.c.live_id).where(going.c.action == DELETE))
     if child.may(UPDATE) and column in child.writable:
@@ -394,8 +385,7 @@ def _staying(plan: Plan, reference: Reference, other: Any) -> Sequence[ColumnEle
             sa.select(row.c[child.frozen.id])
             .join_from(moved, row, row.c[child.frozen.id] == moved.c.live_id)
             .where(
-                moved.c.action == UPDATE,
-                moved.c["r_" + column].is_not(None),
+                _changes(moved, column),
                 ~plan.dialect.same(moved.c["n_" + column], row.c[column]),
             )
         )
@@ -410,12 +400,11 @@ def _coming_to_point(plan: Plan, table: StagedTable, reference: Reference) -> It
     column, going, new = reference.columns[0], table.stage, child.stage.alias("coming")
     if not (child.may(INSERT) or child.may(UPDATE)):
         return
-    comes = sa.or_(new.c.action == INSERT, sa.and_(new.c.action == UPDATE, new.c["r_" + column].is_not(None)))
     already = sa.exists().where(
         child.live.c[child.frozen.id] == new.c.live_id, child.live.c[column] == going.c.live_id
     )
     yield (
         sa.select(going.c.seed_id)
         .join_from(going, new, new.c["n_" + column] == going.c.live_id)
-        .where(going.c.action == DELETE, comes, ~already)
+        .where(going.c.action == DELETE, _written(new, column), ~already)
     )

@@ -13,8 +13,8 @@ from alembic.runtime.migration import MigrationContext
 
 from seedrail.dialects import SeedDialect
 from seedrail.merge.database.guards import stop_at, stop_if_any
-from seedrail.merge.plan import DELETE, Plan
-from seedrail.merge.stage import StagedTable
+from seedrail.merge.plan import Plan
+from seedrail.merge.stage import DELETE, StagedTable
 from seedrail.schema.defaults import constant_default
 from seedrail.schema.tables import is_generated
 

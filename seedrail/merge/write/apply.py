@@ -17,12 +17,14 @@ from seedrail.merge.decide.cells import (
     LEFT_OUT,
     REFERENCED,
     cells,
+    is_text,
     mark,
     places,
+    same_row,
 )
 from seedrail.merge.ledger import CUT, EXISTS, NO_ROW, PRESENT, seed_claims
-from seedrail.merge.plan import DELETE, INSERT, UPDATE, Plan, Statement, equal
-from seedrail.merge.stage import StagedTable
+from seedrail.merge.plan import Plan, Statement, equal
+from seedrail.merge.stage import DELETE, INSERT, UPDATE, StagedTable
 from seedrail.merge.write.parking import park
 
 
@@ -37,7 +39,7 @@ def apply(plan: Plan) -> Iterator[Statement]:
         if table.may(UPDATE) and table.writable:
             yield _update(plan, table)
     for table in reversed(plan.tables):
-        if table.counts[DELETE] or table.touched:
+        if table.may(DELETE):
             yield _delete(table)
 
 
@@ -104,7 +106,7 @@ def mark_stand_ins(plan: Plan, tables: Iterable[StagedTable]) -> Iterator[Statem
             value = plan.stand_ins.get((table.name, name), sa.null())
             if not key.optional or (isinstance(value, sa.Null) and not plan.knows(table.name)):
                 continue
-            now = value if isinstance(value, sa.Null) else plan.dialect.to_ledger(value)
+            now = plan.dialect.to_ledger(value)
             claim: dict[str, Any] = {
                 "table_name": sa.literal(table.name),
                 "seed_id": sa.literal(NO_ROW, sa.Uuid()),
@@ -123,9 +125,7 @@ def push(plan: Plan) -> Iterator[Statement]:
     """Claim what was decided; nothing at seed_base, nor above the target."""
     c = cells.c
     position = c.first if plan.upgrade else _place(plan)
-    of_row = sa.and_(
-        c.column_name == EXISTS, sa.type_coerce(c.value, sa.Text()) == sa.literal(PRESENT, sa.Text())
-    )
+    of_row = sa.and_(c.column_name == EXISTS, is_text(c.value, PRESENT))
     live_id = sa.case((of_row, c.live_id), else_=sa.null())
     # A link may be claimed for somebody, or as whole again, and then as cut.
     later = sa.case((c.verdict == CUTS, 2), (c.verdict == WHOLE, 1), else_=0)
@@ -146,16 +146,14 @@ def push(plan: Plan) -> Iterator[Statement]:
 def _place(plan: Plan) -> ColumnElement[Any]:
     """Where a claim of a way down belongs."""
     c, place, other = cells.c, places.alias("place"), cells.alias("other")
-    of_row = place.c.table_name == c.table_name, place.c.seed_id == c.seed_id
+    of_row = (same_row(place, cells),)
     cut = c.verdict.in_([CUTS, WHOLE])
     enters = sa.or_(c.way == ENTERS, c.fate == LEFT_OUT)
     column = sa.case((cut, c.column_name), (enters, EXISTS), else_=c.column_name)
     own = sa.select(place.c.position).where(*of_row, place.c.column_name == column)
     born = sa.select(place.c.position).where(*of_row, place.c.column_name == EXISTS)
     # A row that is missed: the last of the revisions that gave it what it has not got.
-    columns = sa.select(other.c.column_name).where(
-        other.c.table_name == c.table_name, other.c.seed_id == c.seed_id, other.c.column_name != EXISTS
-    )
+    columns = sa.select(other.c.column_name).where(same_row(other, cells), other.c.column_name != EXISTS)
     last = sa.select(sa.func.max(place.c.position)).where(
         *of_row, place.c.column_name.in_(columns.correlate(cells))
     )
@@ -190,7 +188,7 @@ def arrived(plan: Plan) -> Iterator[Statement]:
             yield _missed(table, INSERT, _not_inserted(plan, table))
         if table.may(UPDATE) and table.writable:
             yield _missed(table, UPDATE, _not_updated(plan, table))
-        if table.counts[DELETE] or table.touched:
+        if table.may(DELETE):
             stage = table.stage
             still = sa.exists().where(table.live_id == stage.c.live_id)
             yield _missed(table, DELETE, sa.and_(stage.c.action == DELETE, still))

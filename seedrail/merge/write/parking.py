@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
 from seedrail.merge.decide.links import unheld
-from seedrail.merge.plan import DELETE, INSERT, UPDATE, Plan, Statement
-from seedrail.merge.stage import StagedTable
+from seedrail.merge.plan import Plan, Statement
+from seedrail.merge.stage import DELETE, INSERT, UPDATE, StagedTable
 from seedrail.merge.write.spare import spare_values
 from seedrail.schema.uniques import Unique
 
@@ -111,7 +111,7 @@ def _moving(table: StagedTable, unique: Unique, name: str) -> Iterator[ColumnEle
     """Conditions for a row that leaves its value."""
     stage = table.stage
     # Natural keys do not come back under another seed id: only other constraints can be in the way.
-    if (table.counts[DELETE] or table.touched) and set(unique.columns) != set(table.frozen.key):
+    if table.may(DELETE) and set(unique.columns) != set(table.frozen.key):
         yield stage.c.action == DELETE
     if table.may(UPDATE) and name in table.writable:
         # A column that the row does not change would keep what it is parked at.
