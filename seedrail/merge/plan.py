@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -79,10 +80,15 @@ class Plan:
 def parents_of(tables: Sequence[StagedTable]) -> dict[str, sa.Table]:
     """The live tables that seeded foreign keys lead to, each with its id as the only column."""
     return {
-        key.table: sa.Table(key.table, sa.MetaData(), sa.Column(key.column, sa.Uuid()))
+        key.table: _ids_of(key.table, key.column)
         for table in tables
         for key in table.frozen.foreign_keys.values()
     }
+
+
+@lru_cache(maxsize=256)
+def _ids_of(table: str, id_: str) -> sa.Table:
+    return sa.Table(table, sa.MetaData(), sa.Column(id_, sa.Uuid()))
 
 
 def equal(plan: Plan, table: StagedTable, name: str, one: Any, other: Any) -> ColumnElement[bool]:

@@ -6,9 +6,9 @@ changes the column (NULL where an update leaves it alone), `g_` that of the last
 row). `position` is the first at which the row comes or changes. `action` is what happens to the live row.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from itertools import groupby
 from operator import attrgetter
@@ -88,31 +88,41 @@ class StagedTable:
     @cached_property
     def stage(self) -> sa.Table:
         """The staging table."""
-        columns = [
-            sa.Column(prefix + name, INTEGER.sqlalchemy())
-            if prefix in "r_g_"
-            else sa.Column(prefix + name, self.frozen.columns[name].type.sqlalchemy(), info={OF: name})
-            # A row that comes has new values alone: they are found first in it.
-            for prefix in ("n_", "o_", "r_", "g_")
-            for name in self.columns
-            if prefix != "g_" or name in self.frozen.foreign_keys
-        ]
-        return sa.Table(
-            stage_name(self.name),
-            sa.MetaData(),
-            sa.Column("seed_id", sa.Uuid(), info={OF: self.frozen.id}),
-            sa.Column("live_id", sa.Uuid(), info={OF: self.frozen.id}),
-            sa.Column("position", sa.Integer()),
-            sa.Column("action", sa.Text()),
-            *columns,
-            prefixes=["TEMPORARY"],
-            postgresql_on_commit="DROP",
-            info={OF: self.name},
-        )
+        types = tuple((name, self.frozen.columns[name].type) for name in self.columns)
+        return _stage(self.name, self.frozen.id, types, frozenset(self.frozen.foreign_keys))
 
     def target_of(self, kind: str) -> sa.Table:
         """Where rows go: to the staging table, or those of a `load` into the live one."""
         return self.live if kind == "load" else self.stage
+
+
+# SQLAlchemy compiles a statement once for the same tables, which are the same if they are the same object:
+# a way down has a move for each revision.
+@lru_cache(maxsize=256)
+def _stage(
+    table: str, id_: str, types: tuple[tuple[str, ColumnType], ...], links: Container[str]
+) -> sa.Table:
+    columns = [
+        sa.Column(prefix + name, INTEGER.sqlalchemy())
+        if prefix in "r_g_"
+        else sa.Column(prefix + name, type_.sqlalchemy(), info={OF: name})
+        # A row that comes has new values alone: they are found first in it.
+        for prefix in ("n_", "o_", "r_", "g_")
+        for name, type_ in types
+        if prefix != "g_" or name in links
+    ]
+    return sa.Table(
+        stage_name(table),
+        sa.MetaData(),
+        sa.Column("seed_id", sa.Uuid(), info={OF: id_}),
+        sa.Column("live_id", sa.Uuid(), info={OF: id_}),
+        sa.Column("position", sa.Integer()),
+        sa.Column("action", sa.Text()),
+        *columns,
+        prefixes=["TEMPORARY"],
+        postgresql_on_commit="DROP",
+        info={OF: table},
+    )
 
 
 def stage_name(table: str) -> str:
@@ -172,15 +182,35 @@ def staged_table(
 def _live_table(
     frozen: FrozenTable, columns: Iterable[str], live_columns: Mapping[str, TypeEngine[Any]]
 ) -> sa.Table:
-    typed = {name: frozen.columns[name].type.sqlalchemy() for name in columns}
+    typed = tuple((name, frozen.columns[name].type) for name in columns)
     unseeded = {name: default.type.sqlalchemy() for name, default in frozen.defaults.items()}
-    others = {n: type_ for n, type_ in {**unseeded, **live_columns}.items() if n not in {*typed, frozen.id}}
+    others = {**unseeded, **live_columns}
+    for name in (frozen.id, *dict(typed)):
+        others.pop(name, None)
+    return _live(frozen.name, frozen.id, typed, tuple((n, _Type(repr(t), t)) for n, t in others.items()))
+
+
+@dataclass(frozen=True)
+class _Type:
+    """A live column's type: `repr` tells it from others, as types themselves do not."""
+
+    repr: str
+    type: TypeEngine[Any] = field(compare=False)
+
+
+@lru_cache(maxsize=256)
+def _live(
+    name: str,
+    id_: str,
+    typed: tuple[tuple[str, ColumnType], ...],
+    others: tuple[tuple[str, _Type], ...],
+) -> sa.Table:
     return sa.Table(
-        frozen.name,
+        name,
         sa.MetaData(),
-        sa.Column(frozen.id, sa.Uuid()),
-        *(sa.Column(name, type_) for name, type_ in typed.items()),
-        *(sa.Column(name, type_) for name, type_ in others.items()),
+        sa.Column(id_, sa.Uuid()),
+        *(sa.Column(column, type_.sqlalchemy()) for column, type_ in typed),
+        *(sa.Column(column, known.type) for column, known in others),
     )
 
 

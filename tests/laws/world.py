@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,7 @@ class _Nothing(BaseModel):
     pass
 
 
+@cache
 def catalog() -> SeedCatalog:
     """The world's seed sets; their documents are never read."""
 
