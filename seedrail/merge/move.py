@@ -102,7 +102,9 @@ class _Runner(Filling):
         if move.upgrade:
             self.stand_ins = find_stand_ins(self.context, frozen, move.options.stand_ins())
         tables = [
-            staged_table(table, live.columns.get(table.name), live.unseeded.get(table.name, {}))
+            staged_table(
+                table, live.columns.get(table.name), live.unseeded.get(table.name, {}), upgrade=move.upgrade
+            )
             for table in frozen
         ]
         known = self.known_tables()

@@ -49,6 +49,8 @@ class StagedTable:
     live: sa.Table
     unseeded: Mapping[str, str] = field(default_factory=dict)
     """The other live columns, with their constant defaults as SQL."""
+    upgrade: bool = True
+    """Whether the move goes up."""
     links: Mapping[str, frozenset[str]] | None = None
     """Set for a table whose rows are loaded as they are: the ids that its optional links may hold."""
     loaded: int = 0
@@ -89,7 +91,7 @@ class StagedTable:
     def stage(self) -> sa.Table:
         """The staging table."""
         types = tuple((name, self.frozen.columns[name].type) for name in self.columns)
-        return _stage(self.name, self.frozen.id, types, frozenset(self.frozen.foreign_keys))
+        return _stage(self.name, self.frozen.id, types, frozenset(self.frozen.foreign_keys), self.upgrade)
 
     def target_of(self, kind: str) -> sa.Table:
         """Where rows go: to the staging table, or those of a `load` into the live one."""
@@ -100,14 +102,15 @@ class StagedTable:
 # a way down has a move for each revision.
 @lru_cache(maxsize=256)
 def _stage(
-    table: str, id_: str, types: tuple[tuple[str, ColumnType], ...], links: Container[str]
+    table: str, id_: str, types: tuple[tuple[str, ColumnType], ...], links: Container[str], upgrade: bool
 ) -> sa.Table:
+    # Most rows come, or go, and have values of that kind alone: these are found first in them.
+    values = ("n_", "o_") if upgrade else ("o_", "n_")
     columns = [
         sa.Column(prefix + name, INTEGER.sqlalchemy())
         if prefix in "r_g_"
         else sa.Column(prefix + name, type_.sqlalchemy(), info={OF: name})
-        # A row that comes has new values alone: they are found first in it.
-        for prefix in ("n_", "o_", "r_", "g_")
+        for prefix in (*values, "r_", "g_")
         for name, type_ in types
         if prefix != "g_" or name in links
     ]
@@ -162,7 +165,11 @@ class Loader(Protocol):
 
 
 def staged_table(
-    frozen: FrozenTable, live_columns: Mapping[str, TypeEngine[Any]] | None, unseeded: Mapping[str, str]
+    frozen: FrozenTable,
+    live_columns: Mapping[str, TypeEngine[Any]] | None,
+    unseeded: Mapping[str, str],
+    *,
+    upgrade: bool = True,
 ) -> StagedTable:
     """The staging of a table; a column that the live table no longer has is left out.
 
@@ -176,7 +183,8 @@ def staged_table(
             " natural key needs; make a schema revision that keeps it, or take the table's seeds out"
         )
     columns = tuple(name for name in frozen.columns if name in present)
-    return StagedTable(frozen, columns, _live_table(frozen, columns, live_columns or {}), unseeded)
+    live = _live_table(frozen, columns, live_columns or {})
+    return StagedTable(frozen, columns, live, unseeded, upgrade)
 
 
 def _live_table(
