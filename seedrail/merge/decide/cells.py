@@ -5,11 +5,12 @@ as the seed left it. Its first cell is EXISTS, of the row itself; the others are
 about. docs/merge.md says what is decided of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.types import TypeEngine
 
 from seedrail.merge.ledger import CUT, EXISTS, NO_ROW, SEED, VALUE, seed_claims
 from seedrail.merge.plan import Plan, Statement, equal, is_there, leads, may_be_empty
@@ -229,7 +230,7 @@ def touch(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     if plan.knows(table.name):
         known = _claimed(table)
         values |= {"known": known, **{name: _FACT.c[name] for name in FACTS}}
-        of_row = _known_of(table, EXISTS)
+        of_row = _is_fact(table, stage.c.seed_id, sa.literal(EXISTS))
         rows = rows.outerjoin(_FACT, of_row).with_only_columns(*values.values())
     not_expected = sa.case(
         (stage.c.action == INSERT, stage.c.live_id.is_not(None)),
@@ -245,12 +246,6 @@ def hold(table: StagedTable) -> Iterator[Statement]:
     """Nothing happens to touched rows until it is decided."""
     rest = table.stage.c.seed_id.in_(touched_rows(table))
     yield Statement(sa.update(table.stage).values(action=sa.null()).where(rest))
-
-
-def _known_of(table: StagedTable, column: str) -> ColumnElement[bool]:
-    """Whether the facts are of a staged row's cell."""
-    c = _FACT.c
-    return sa.and_(c.table_name == table.name, c.seed_id == table.stage.c.seed_id, c.column_name == column)
 
 
 def _claimed(table: StagedTable, *where: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -310,120 +305,186 @@ _CELL = [
 
 
 def unpivot(plan: Plan, table: StagedTable) -> Iterator[Statement]:
-    """The other cells of touched rows, one for each column that the move is about."""
-    parts = [_cell(plan, table, name) for name in table.columns]
-    parts += [_unseeded_cell(plan, table, name, default) for name, default in table.unseeded.items()]
-    yield Statement(sa.insert(cells).from_select(_CELL, sa.union_all(*parts)))
+    """The other cells of touched rows, one for each column that the move is about.
+
+    A column has a part of the query to itself for what its type decides: its values in the ledger's form, and
+    whether they are equal. The rest is said once for all columns.
+    """
+    mine = _touched_whole(table)
+    parts = [_seeded(plan, table, mine, name) for name in table.columns]
+    parts += [_unseeded(plan, table, mine, name, default) for name, default in table.unseeded.items()]
+    each = sa.union_all(*parts).subquery("each")
+    yield Statement(sa.insert(cells).from_select(_CELL, _cells(plan, table, each)))
 
 
-def _looked_at(plan: Plan, table: StagedTable, name: str, **values: ColumnElement[Any]) -> sa.Subquery:
-    """Touched rows with what is found in a column, what the claims say of it, and other `values`.
+def _cells(plan: Plan, table: StagedTable, each: sa.Subquery) -> sa.Select[Any]:
+    """The columns' parts as cells, with what is known of their rows, and their claims."""
+    c, row = each.c, _ROW.c
+    of_row = row.table_name == table.name, row.column_name == EXISTS, row.seed_id == c.seed_id
+    source = sa.join(each, _ROW, sa.and_(*of_row))
+    facts: dict[str, ColumnElement[Any]] = {
+        name: sa.cast(sa.null(), _FACT.c[name].type).label(name) for name in FACTS
+    }
+    if plan.knows(table.name):
+        facts = {name: _FACT.c[name] for name in FACTS}
+        source = source.outerjoin(_FACT, _is_fact(table, c.seed_id, c.column_name))
+    keys = table.frozen.foreign_keys
+    first = sa.case((row.way == STAYS, c.changed), else_=row.first)
+    given = sa.case((c.column_name.in_(keys), sa.func.coalesce(c.given, row.first)), else_=first)
+    no, optional = sa.false(), [name for name, key in keys.items() if key.optional]
+    compared = [
+        sa.func.coalesce(*whether, no) for whether in ([c.as_wanted], [c.as_landing, c.as_wanted], [c.as_met])
+    ]
+    values = [
+        row.table_name, c.seed_id, c.column_name, row.live_id, row.way, row.there, row.fate, first, given,
+        c.expected, c.found, c.wanted, c.as_expected, *compared, c.column_name.not_in(optional),
+        *facts.values(),
+    ]  # fmt: skip
+    return sa.select(*values).select_from(source).where(_is_about(plan, table, c, facts))
+
+
+def _is_about(
+    plan: Plan, table: StagedTable, c: Any, facts: Mapping[str, ColumnElement[Any]]
+) -> ColumnElement[bool]:
+    """Whether the move is about a column of a touched row."""
+    fate, popped = _ROW.c.fate, facts["popped"].is_not(None)
+    merged = sa.or_(c.changed.is_not(None), facts["dropped"].is_not(None))
+    # A column that no seed sets is somebody's where it does not hold its default.
+    unseeded = sa.or_(sa.and_(fate == GOES, ~c.as_expected), sa.and_(fate == COMES, popped))
+    return sa.case(
+        (c.column_name.in_(table.unseeded), unseeded),
+        (fate == MERGED, merged),
+        (fate == ADOPTED, ~c.as_wanted),
+        (fate == GOES, sa.or_(~c.as_expected, facts["met"].is_not(None))),
+        (fate == RETURNS, facts["lower_met"] == SEED),
+        (fate == GIVEN_BACK, sa.or_(facts["met"] == SEED, ~c.as_expected)),
+        (
+            fate == COMES,
+            sa.false() if plan.upgrade else sa.or_(popped, sa.func.coalesce(c.is_cut, sa.false())),
+        ),
+        # A row that is missed has its cells for their positions.
+        (sa.and_(_ROW.c.way == STAYS, ~_ROW.c.there), merged),
+        else_=sa.false(),
+    )
+
+
+def _touched_whole(table: StagedTable) -> sa.CTE:
+    """Touched rows with what is staged of them, and with what is live under `l_`."""
+    # By short names: there are hundreds of columns.
+    stage, live, names = table.stage.alias("s"), table.live.alias("t"), (*table.columns, *table.unseeded)
+    source = sa.join(_ROW, stage, stage.c.seed_id == _ROW.c.seed_id)
+    source = source.outerjoin(live, live.c[table.frozen.id] == stage.c.live_id)
+    staged = [column for column in stage.c if column.name[:2] in ("o_", "n_", "r_", "g_")]
+    found = [live.c[name].label("l_" + name) for name in names]
+    of_rows = _ROW.c.table_name == table.name, _ROW.c.column_name == EXISTS
+    rows = sa.select(stage.c.seed_id, _ROW.c.fate, *staged, *found).select_from(source)
+    return rows.where(*of_rows).cte("mine")
+
+
+_PART: dict[str, TypeEngine[Any]] = {
+    "changed": sa.Integer(), "given": sa.Integer(), "expected": VALUE, "found": VALUE, "wanted": VALUE,
+    "as_expected": sa.Boolean(), "as_wanted": sa.Boolean(), "as_landing": sa.Boolean(),
+    "as_met": sa.Boolean(), "is_cut": sa.Boolean(),
+}  # fmt: skip
+"""What a column's part says of its cells; `as_landing` is NULL where it is as `as_wanted` is."""
+
+
+def _part(rows: sa.FromClause, name: str, values: Mapping[str, ColumnElement[Any]]) -> sa.Select[Any]:
+    """A column's part; what has no value in it is NULL."""
+    said = [
+        (values[one] if one in values else sa.cast(sa.null(), type_)).label(one)
+        for one, type_ in _PART.items()
+    ]
+    return sa.select(rows.c.seed_id, sa.literal(name).label("column_name"), *said)
+
+
+def _seeded(plan: Plan, table: StagedTable, mine: sa.CTE, name: str) -> sa.Select[Any]:
+    to_ledger = plan.dialect.to_ledger
+    rows = _valued(plan, table, mine, name)
+    c = rows.c
+    values: dict[str, ColumnElement[Any]] = {
+        "changed": c.changed,
+        "expected": to_ledger(c.expected), "found": to_ledger(c.found), "wanted": to_ledger(c.wanted),
+        "as_expected": equal(plan, table, name, c.found, c.expected),
+        "as_wanted": equal(plan, table, name, c.found, c.wanted),
+    }  # fmt: skip
+    if plan.knows(table.name):
+        values["as_met"] = equal(
+            plan, table, name, c.found, plan.dialect.from_ledger(c.met, table.live.c[name])
+        )
+    if name in table.frozen.foreign_keys:
+        values |= {"given": c.given, "is_cut": c.is_cut}
+    if may_be_empty(table, name):
+        values["as_landing"] = equal(plan, table, name, c.found, c.landing)
+    return _part(rows, name, values)
+
+
+def _valued(plan: Plan, table: StagedTable, mine: sa.CTE, name: str) -> sa.Subquery:
+    """Touched rows with what is found in a column, expected, and wanted; of links, what a write would leave.
 
     A query of its own, so that each is written once, however often it is compared.
     """
-    stage = table.stage
-    facts: list[ColumnElement[Any]] = [sa.cast(sa.null(), _FACT.c[fact].type).label(fact) for fact in FACTS]
-    source = sa.join(_ROW, stage, stage.c.seed_id == _ROW.c.seed_id)
-    source = source.outerjoin(table.live, table.live_id == stage.c.live_id)
+    seen: dict[str, Any] = {
+        "seed_id": mine.c.seed_id, "found": mine.c["l_" + name], "changed": mine.c["r_" + name],
+        "expected": _expected(plan, table, mine, name), "wanted": _wanted(plan, table, mine, name),
+    }  # fmt: skip
+    source: Any = mine
     if plan.knows(table.name):
-        facts = [_FACT.c[fact] for fact in FACTS]
-        source = source.outerjoin(_FACT, _known_of(table, name))
-    own = stage.c.seed_id, stage.c.live_id, stage.c.position, _ROW.c.way, _ROW.c.there, _ROW.c.fate
-    found = table.live.c[name].label("found")
-    rows = sa.select(*own, found, *facts, *(value.label(label) for label, value in values.items()))
-    of_rows = _ROW.c.table_name == table.name, _ROW.c.column_name == EXISTS
-    return rows.select_from(source).where(*of_rows).subquery("looked_at")
-
-
-def _cell(plan: Plan, table: StagedTable, name: str) -> sa.Select[Any]:
-    key = table.frozen.foreign_keys.get(name)
-    c = _compared(plan, table, name).c
-    as_met: ColumnElement[Any] = sa.false()
-    if plan.knows(table.name):
+        source = mine.outerjoin(_FACT, _is_fact(table, mine.c.seed_id, sa.literal(name)))
         # What a row that returns had been given back; else what the seed had met.
-        met = sa.case((c.fate == RETURNS, c.lower_met_value), else_=c.met_value)
-        as_met = equal(plan, table, name, c.found, plan.dialect.from_ledger(met, table.live.c[name]))
-    first = sa.case((c.way == STAYS, c.changed), else_=c.position)
-    as_expected, as_wanted, as_landing = (
-        equal(plan, table, name, c.found, value) for value in (c.expected, c.wanted, c.landing)
-    )
-    to_ledger = plan.dialect.to_ledger
-    values = [
-        sa.literal(table.name), c.seed_id, sa.literal(name), c.live_id, c.way, c.there, c.fate,
-        first, first if key is None else sa.func.coalesce(c.given, c.position),
-        to_ledger(c.expected), to_ledger(c.found), to_ledger(c.wanted),
-        as_expected, as_wanted, as_landing, as_met, sa.literal(not (key is not None and key.optional)),
-        *(c[fact] for fact in FACTS),
-    ]  # fmt: skip
-    merged = sa.or_(c.changed.is_not(None), c.dropped.is_not(None))
-    about = sa.case(
-        (c.fate == MERGED, merged),
-        (c.fate == ADOPTED, ~as_wanted),
-        (c.fate == GOES, sa.or_(~as_expected, c.met.is_not(None))),
-        (c.fate == RETURNS, c.lower_met == SEED),
-        (c.fate == GIVEN_BACK, sa.or_(c.met == SEED, ~as_expected)),
-        (c.fate == COMES, sa.or_(c.popped.is_not(None), c.cut) if not plan.upgrade else sa.false()),
-        # A row that is missed has its cells for their positions.
-        (sa.and_(c.way == STAYS, ~c.there), merged),
-        else_=sa.false(),
-    )
-    return sa.select(*values).where(about)
-
-
-def _compared(plan: Plan, table: StagedTable, name: str) -> sa.Subquery:
-    """Touched rows with what is found in a column, expected, and wanted, and what a write would leave."""
-    stage, wanted = table.stage, _wanted(plan, table, name)
-    values = {"changed": stage.c["r_" + name], "expected": _expected(plan, table, name), "wanted": wanted}
-    values["cut"] = _cut(plan, table, name)
+        seen["met"] = sa.case((mine.c.fate == RETURNS, _FACT.c.lower_met_value), else_=_FACT.c.met_value)
     if name in table.frozen.foreign_keys:
-        values["given"] = stage.c["g_" + name]
-    if not may_be_empty(table, name):
-        return _looked_at(plan, table, name, **values, landing=wanted)
-    if fills(plan, table, name):
-        values["fallback"] = stand_in(plan, table, name)
-    seen = _looked_at(plan, table, name, **values)
+        seen |= {"given": mine.c["g_" + name], "is_cut": _cut(plan, table, mine, name)}
+    empty = may_be_empty(table, name)
+    if empty and fills(plan, table, name):
+        seen["fallback"] = stand_in(plan, table, name, mine)
+    rows = (
+        sa.select(*(value.label(label) for label, value in seen.items())).select_from(source).subquery("seen")
+    )
+    if not empty:
+        return rows
     # The database itself may have emptied a link; and one that leads nowhere will be left empty.
-    there = sa.case((is_there(plan, table, name, seen.c.expected), seen.c.expected))
-    left = seen.c.get("fallback")
-    landing = sa.case((leads(plan, table, name, seen.c.wanted), seen.c.wanted), else_=left)
-    others = [column for column in seen.c if column.key != "expected"]
-    return sa.select(*others, there.label("expected"), landing.label("landing")).subquery("compared")
+    there = sa.case((is_there(plan, table, name, rows.c.expected), rows.c.expected))
+    landing = sa.case((leads(plan, table, name, rows.c.wanted), rows.c.wanted), else_=rows.c.get("fallback"))
+    others = [column for column in rows.c if column.key not in ("expected", "fallback")]
+    return sa.select(*others, there.label("expected"), landing.label("landing")).subquery("seen_link")
 
 
-def _unseeded_cell(plan: Plan, table: StagedTable, name: str, default: str) -> sa.Select[Any]:
-    """A column that no seed sets: it is somebody's where it does not hold its default."""
-    column = table.live.c[name]
-    expected = plan.dialect.to_ledger(plan.dialect.given(column, default))
-    as_expected = plan.dialect.holds(column, default)
-    c = _looked_at(plan, table, name, expected=expected, as_expected=as_expected).c
-    values = [
-        sa.literal(table.name), c.seed_id, sa.literal(name), c.live_id, c.way, c.there, c.fate,
-        c.position, sa.cast(sa.null(), sa.Integer()), c.expected, plan.dialect.to_ledger(c.found), sa.null(),
-        c.as_expected, sa.false(), sa.false(), sa.false(), sa.true(), *(c[fact] for fact in FACTS),
-    ]  # fmt: skip
-    edited = sa.and_(c.fate == GOES, ~c.as_expected)
-    return sa.select(*values).where(sa.or_(edited, sa.and_(c.fate == COMES, c.popped.is_not(None))))
+def _unseeded(plan: Plan, table: StagedTable, mine: sa.CTE, name: str, default: str) -> sa.Select[Any]:
+    column = sa.type_coerce(mine.c["l_" + name], table.live.c[name].type)
+    values = {
+        "expected": plan.dialect.to_ledger(plan.dialect.given(column, default)),
+        "found": plan.dialect.to_ledger(column),
+        "as_expected": plan.dialect.holds(column, default),
+    }
+    return _part(mine, name, values)
 
 
-def _expected(plan: Plan, table: StagedTable, name: str) -> ColumnElement[Any]:
+def _is_fact(table: StagedTable, seed_id: Any, column: Any) -> ColumnElement[bool]:
+    """Whether the facts are of a cell."""
+    c = _FACT.c
+    return sa.and_(c.table_name == table.name, c.seed_id == seed_id, c.column_name == column)
+
+
+def _expected(plan: Plan, table: StagedTable, mine: sa.CTE, name: str) -> ColumnElement[Any]:
     """What a column holds if nobody touched it: the seed's value, or what the link was cut to."""
-    old = table.stage.c["o_" + name]
+    old = mine.c["o_" + name]
     if name not in table.frozen.foreign_keys or not plan.knows(table.name):
         return old
     return _remembered(plan, table, name, old, (_FACT.c.top == CUT, _FACT.c.top_value))
 
 
-def _wanted(plan: Plan, table: StagedTable, name: str) -> ColumnElement[Any]:
+def _wanted(plan: Plan, table: StagedTable, mine: sa.CTE, name: str) -> ColumnElement[Any]:
     """What a column shall hold: the seed's value.
 
     A way down wants what the seed had met, or had cut a link to.
     """
-    new = table.stage.c["n_" + name]
+    new = mine.c["n_" + name]
     if plan.upgrade or not plan.knows(table.name):
         return new
     before: list[tuple[ColumnElement[bool], Any]] = [(_FACT.c.popped.is_not(None), _FACT.c.popped_value)]
     if name in table.frozen.foreign_keys:
-        before.append((_cut(plan, table, name), _FACT.c.lower_value))
+        before.append((_cut(plan, table, mine, name), _FACT.c.lower_value))
     return _remembered(plan, table, name, new, *before)
 
 
@@ -435,8 +496,8 @@ def _remembered(
     return plan.dialect.from_ledger(chosen, table.live.c[name])
 
 
-def stand_in(plan: Plan, table: StagedTable, name: str) -> Any:
-    """What a staged row's link gets that is cut: another row, or nothing.
+def stand_in(plan: Plan, table: StagedTable, name: str, row: sa.FromClause) -> Any:
+    """What the link of a row (staged, or touched) gets that is cut: another row, or nothing.
 
     On a way up as the run asks; on a way down as the run asked that set the link.
     """
@@ -444,34 +505,34 @@ def stand_in(plan: Plan, table: StagedTable, name: str) -> Any:
         return sa.null()
     if plan.upgrade:
         return plan.stand_ins[table.name, name]
-    marked = mark(table.name, name).where(seed_claims.c.position <= _given(table, name))
+    marked = mark(table.name, name).where(seed_claims.c.position <= _given(table, name, row))
     value = plan.dialect.from_ledger(marked.scalar_subquery(), table.live.c[name])
     return sa.case((is_there(plan, table, name, value), value))
 
 
-def _given(table: StagedTable, name: str) -> Any:
-    """On a way down: the position of the revision that gave a staged row's link its value at the target."""
+def _given(table: StagedTable, name: str, row: sa.FromClause) -> Any:
+    """On a way down: the position of the revision that gave a row's link its value at the target."""
     place = places.alias("place")
     return (
         sa.select(sa.func.max(place.c.position))
         .where(
             place.c.table_name == table.name,
-            place.c.seed_id == table.stage.c.seed_id,
+            place.c.seed_id == row.c.seed_id,
             place.c.column_name.in_([name, EXISTS]),
         )
-        .correlate(table.stage)
+        .correlate(row)
         .scalar_subquery()
     )
 
 
-def _cut(plan: Plan, table: StagedTable, name: str) -> ColumnElement[bool]:
+def _cut(plan: Plan, table: StagedTable, mine: sa.CTE, name: str) -> ColumnElement[bool]:
     """On a way down: whether the seed's link at the target is the one that was cut.
 
     A jump may have passed by another.
     """
     if plan.upgrade or name not in table.frozen.foreign_keys or not plan.knows(table.name):
         return sa.false()
-    return sa.and_(_FACT.c.lower == CUT, _FACT.c.lower_at >= _given(table, name))
+    return sa.and_(_FACT.c.lower == CUT, _FACT.c.lower_at >= _given(table, name, mine))
 
 
 def mark(table: str, name: str) -> sa.Select[Any]:

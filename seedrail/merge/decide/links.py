@@ -59,7 +59,9 @@ def _broken(plan: Plan, table: StagedTable, name: str) -> ColumnElement[bool]:
     link = table.stage.c["n_" + name]
     astray = sa.and_(link.is_not(None), ~leads(plan, table, name, link))
     if fills(plan, table, name):
-        astray = sa.or_(astray, sa.and_(link.is_(None), stand_in(plan, table, name).is_not(None)))
+        astray = sa.or_(
+            astray, sa.and_(link.is_(None), stand_in(plan, table, name, table.stage).is_not(None))
+        )
     return sa.and_(_written(table.stage, name), astray)
 
 
@@ -76,7 +78,7 @@ def _changes(stage: Any, name: str) -> ColumnElement[bool]:
 def _cut_link(plan: Plan, table: StagedTable, name: str) -> Iterator[Statement]:
     stage, broken = table.stage, _broken(plan, table, name)
     key = table.frozen.foreign_keys[name]
-    value = stand_in(plan, table, name)
+    value = stand_in(plan, table, name, table.stage)
     given = sa.func.coalesce(stage.c["g_" + name], stage.c.position)
     left = plan.dialect.to_ledger(value)
     kind = sa.null() if key.optional else sa.literal("unlinked")
