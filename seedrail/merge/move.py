@@ -225,9 +225,10 @@ class _Runner(Filling):
             self._execute(links.cut(plan, table))
             self._execute(links.keep_values(plan, table))
         for table in reversed(plan.tables):
-            self._execute(links.keep_rows(plan, table))
             if self.connection is not None and table.counts[DELETE]:
                 table.emptied = not self.connection.scalar(links.count_staying(table))
+            self._execute(links.keep_rows(plan, table))
+            table.emptied = table.emptied and not self.tally["kept", table.name]
 
     def _decide_touched(self, plan: Plan, touched: Sequence[StagedTable]) -> None:
         for table in touched:

@@ -232,14 +232,26 @@ def touch(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         values |= {"known": known, **{name: _FACT.c[name] for name in FACTS}}
         of_row = _is_fact(table, stage.c.seed_id, sa.literal(EXISTS))
         rows = rows.outerjoin(_FACT, of_row).with_only_columns(*values.values())
-    not_expected = sa.case(
-        (stage.c.action == INSERT, stage.c.live_id.is_not(None)),
-        (~there, sa.true()),
-        (stage.c.action == UPDATE, _changed_here(plan, table) if table.counts[UPDATE] else sa.false()),
-        else_=sa.or_(*_differences(plan, table)) if table.counts[DELETE] else sa.false(),
-    )
-    rows = rows.where(sa.or_(known, not_expected))
+    rows = rows.where(sa.or_(known, _is_unexpected(plan, table)))
     yield Statement(sa.insert(cells).from_select(list(values), rows), ("touched", table.name))
+
+
+def _is_unexpected(plan: Plan, table: StagedTable) -> ColumnElement[bool]:
+    """Whether the live row is not as the seed left it, or there is one already.
+
+    Asked of the kinds of staged rows alone that there are: every row of a move pays for it.
+    """
+    action, there = table.stage.c.action, table.live_id.is_not(None)
+    unexpected: dict[str, ColumnElement[bool]] = {}
+    if table.counts[INSERT]:
+        unexpected[INSERT] = table.stage.c.live_id.is_not(None)
+    if table.counts[UPDATE]:
+        unexpected[UPDATE] = sa.or_(~there, _changed_here(plan, table))
+    if table.counts[DELETE]:
+        unexpected[DELETE] = sa.or_(~there, *_differences(plan, table))
+    if len(unexpected) == 1:
+        return next(iter(unexpected.values()))
+    return sa.case(*((action == kind, condition) for kind, condition in unexpected.items()), else_=sa.false())
 
 
 def hold(table: StagedTable) -> Iterator[Statement]:

@@ -207,15 +207,14 @@ def keep_rows(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         return
     stage = table.stage
     for key in plan.references.get(table.name, ()):
-        child = _child(plan, key)
-        if child is not None and child.emptied:
+        child, found = _child(plan, key), list(_coming_to_point(plan, table, key))
+        if child is None or not child.emptied:
+            other = _other(plan, key)
+            live = _pointed_at(table, key, other).where(*_staying(plan, key, other))
+            live = live.where(stage.c.action == DELETE)
+            found.append(live.with_only_columns(stage.c.seed_id.label("seed_id")))
+        if not found:
             continue
-        other = _other(plan, key)
-        live = _pointed_at(table, key, other).where(*_staying(plan, key, other), stage.c.action == DELETE)
-        found = [
-            live.with_only_columns(stage.c.seed_id.label("seed_id")),
-            *_coming_to_point(plan, table, key),
-        ]
         each = sa.union_all(*found).subquery("pointing")
         counted = (
             sa.select(each.c.seed_id, sa.func.count().label("n")).group_by(each.c.seed_id).subquery("counted")
