@@ -164,6 +164,10 @@ class Filling:
                 stage = table.stage
                 there = sa.exists().where(table.live_id == stage.c.live_id)
                 gone = sa.select(stage.c.seed_id).where(stage.c.action == UPDATE, ~there)
+                if plan.knows(table.name):
+                    # Those are staged whole, and may be there under another id.
+                    claims = sa.select(seed_claims.c.seed_id).where(seed_claims.c.table_name == table.name)
+                    gone = gone.where(stage.c.seed_id.not_in(claims))
                 missing |= dict.fromkeys((table.name, str(id_)) for id_ in self.connection.scalars(gone))
         if not missing:
             return

@@ -211,9 +211,10 @@ class _Runner(Filling):
         if any(plan.knows(table.name) for table in plan.tables):
             self.create(known_cells)
             self._execute(know(plan))
+        # Before links are followed: these rows have some too.
+        self.stage_missing(plan)
         for table in plan.tables:
             self._execute(find(plan, table))
-        self.stage_missing(plan)
         self.place_marked(plan)
         for table in plan.tables:
             self._execute(touch(plan, table))

@@ -15,6 +15,7 @@ from tests.laws.model import EXISTS, Conflict
 from tests.laws.pair import NOTES, Pair, states, wander
 from tests.laws.test_jumps import expect
 from tests.laws.test_optional_links import NOTHING, state
+from tests.laws.users import OWN
 from tests.laws.world import GROUPS, NODES, USERS, Make, group_id, node_id, user_id
 from tests.support.databases import Servers
 
@@ -210,6 +211,19 @@ def test_both_know_whose_row_it_is_that_was_adopted_and_given_back(make: Make) -
     assert pair.move(2) == []
     assert sizes(pair) == [1]
     assert len(pair.base.claims[GROUP][EXISTS]) == 2
+
+
+@pytest.mark.long
+def test_a_row_that_is_brought_back_leads_to_a_group_that_was_there_first(make: Make) -> None:
+    scene = [with_node(), with_node()]
+    scene[1]["nodes"][NODE[1]] |= {"hits": 7}
+    pair = begin(make, *scene)
+    pair.sql(sa.insert(GROUPS).values(id=OWN, name="a", size=1))
+    ready(pair, 1, "overwrite")
+    pair.sql(sa.delete(NODES))
+    expect(pair.move(2, "overwrite"), [])
+    assert pair.world.database.rows("SELECT hits FROM nodes") == [(7,)]
+    assert pair.move(0) == []
 
 
 @pytest.mark.parametrize("policy", ["abort", "keep", "overwrite"])
