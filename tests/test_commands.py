@@ -17,6 +17,7 @@ def add_ssp370(simulations: list[dict]) -> None:
     simulations.append({**simulations[0], "caseName": "new.ssp370", "artifacts": [], "links": []})
 
 
+@pytest.mark.long_on("postgresql")
 def test_upgrade_head_seeds_and_downgrade_to_seed_base_leaves_the_schema(project: Project) -> None:
     project.alembic("upgrade", "head")
     assert counts(project) == COUNTS
@@ -43,6 +44,7 @@ def _columns_of(project: Project, table: str) -> str:
     return f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}'"
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_second_upgrade_writes_nothing(project: Project) -> None:
     project.start_at("head")
     before = project.database.content(ledger=True, volatile=True)
@@ -286,6 +288,7 @@ def test_the_scripts_do_what_the_commands_do_and_may_be_repeated(project: Projec
     assert project.heads() == {"seed_base", "0003"}
 
 
+@pytest.mark.long_on("sqlite")
 def test_a_seed_script_that_is_refused_exits_with_1(project: Project) -> None:
     project.start_at("head")
     project.database.execute("UPDATE machines SET site = 'elsewhere' WHERE name = 'lumi'")

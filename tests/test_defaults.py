@@ -21,6 +21,7 @@ def add_column(items: Items, database: Database, column: sa.Column[Any]) -> None
     items.table.append_column(column)
 
 
+@pytest.mark.long_on("postgresql")
 def test_leaves_a_computed_column_to_the_database(database: Database, tmp_path: Path) -> None:
     shout = sa.Column("shout", sa.String(50), sa.Computed("upper(name)", persisted=True))
     items = Items(database, tmp_path / "items", [shout, sa.Column("size", sa.Integer)])
@@ -47,6 +48,7 @@ def test_leaves_an_identity_column_to_the_database(
     assert items.values("number") == {}
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_column_that_the_database_made_a_generated_one_is_not_written(
     database: Database, tmp_path: Path
 ) -> None:
@@ -65,6 +67,7 @@ def test_a_column_that_the_database_made_a_generated_one_is_not_written(
     assert items.values("twice") == {}
 
 
+@pytest.mark.long_on("sqlite")
 def test_a_default_that_no_row_names_stands(database: Database, tmp_path: Path) -> None:
     at = sa.Column("at", sa.DateTime(timezone=True), server_default=sa.func.now())
     items = Items(database, tmp_path / "items", [hits(), at])
@@ -121,6 +124,7 @@ def test_an_edit_of_a_column_that_somebody_added_is_not_lost(
         items.downgrade()
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_row_that_does_not_name_what_others_name_has_the_default(
     database: Database, tmp_path: Path
 ) -> None:
@@ -155,6 +159,7 @@ def test_a_document_may_begin_to_name_a_default(database: Database, tmp_path: Pa
         items.downgrade()
 
 
+@pytest.mark.long_on("postgresql")
 def test_an_edit_from_before_a_document_names_a_default_is_a_conflict(
     database: Database, tmp_path: Path
 ) -> None:
@@ -184,6 +189,7 @@ def test_a_document_that_names_a_default_no_longer_gives_it_back(database: Datab
     items.downgrade()
 
 
+@pytest.mark.long_on("sqlite")
 def test_a_new_column_is_expected_to_hold_its_default(database: Database, tmp_path: Path) -> None:
     items = Items(database, tmp_path / "items")
     items.ship({"name": "a"}, {"name": "b"}, {"name": "c"})
@@ -198,6 +204,7 @@ def test_a_new_column_is_expected_to_hold_its_default(database: Database, tmp_pa
     assert items.values("hits") == {"a": 9, "b": 7}
 
 
+@pytest.mark.long_on("postgresql")
 def test_refuses_to_begin_with_a_column_whose_value_is_not_known(database: Database, tmp_path: Path) -> None:
     items = Items(database, tmp_path / "items", [hits()])
     items.ship({"name": "a"})

@@ -26,6 +26,7 @@ def production(project: Project) -> Project:
     return project
 
 
+@pytest.mark.long_on("postgresql")
 def test_production_loads_the_reference_data_and_leaves_the_demo_catalog_out(production: Project) -> None:
     outcome = production.alembic("upgrade", "head")
     assert outcome.err.count("left out") == 1
@@ -161,6 +162,7 @@ def test_a_script_for_production_leaves_the_demo_catalog_out(production: Project
     assert (count(production, "machines"), count(production, "simulations")) == (0, 0)
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_script_for_production_holds_the_demo_catalog_where_it_is_asked_for(production: Project) -> None:
     script = production.alembic("-x", "seed_sets=all", "upgrade", "head", "--sql")
     assert "left out" not in script.err
@@ -216,6 +218,7 @@ def test_a_set_asked_for_by_name_leaves_the_others_out_and_says_so(sqlite_projec
     assert count(project, "simulations") == SIMULATIONS
 
 
+@pytest.mark.long_on("sqlite")
 def test_a_catalog_without_the_machines_that_it_needs_is_refused(project: Project) -> None:
     outcome = project.alembic_fails("-x", "seed_sets=simulations", "upgrade", "head")
     assert outcome.code == 1

@@ -484,6 +484,7 @@ def test_a_column_that_the_schema_dropped_since_is_left_out(opened: Workshop) ->
     assert opened.database.content()["machines"] == seeded["machines"]
 
 
+@pytest.mark.long_on("postgresql")
 def test_refuses_to_seed_a_column_that_was_dropped_by_hand(opened: Workshop) -> None:
     opened.room("0002", "0001")
     opened.run("upgrade", "heads")
@@ -728,6 +729,7 @@ def test_a_database_with_another_branchs_revision_of_the_same_id_fails_the_check
             workshop.run(*command)
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_database_of_another_branch_of_the_code_is_told_by_its_revision(opened: Workshop) -> None:
     opened.seeds(LUMI, {**LEVANTE, "site": "Hamburg"})
     opened.ship("more")

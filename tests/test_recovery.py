@@ -78,6 +78,7 @@ def test_an_upgrade_after_a_stamp_back_finds_what_is_there(project: Project) -> 
     assert project.database.scalar("SELECT count(*) FROM seed_claims") == 0
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_rollback_after_a_stamp_back_takes_everything_back(project: Project) -> None:
     project.start_at("head")
     project.alembic("stamp", "seed_0002")
@@ -140,6 +141,7 @@ def test_a_record_that_contradicts_the_history_stops_every_run(project: Project,
         assert "downgrade to seed_base with the version of the project that applied it" in message
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_record_of_a_revision_that_nobody_knows_stops_every_run(project: Project) -> None:
     project.start_at("head")
     project.database.execute("UPDATE seed_state SET revision = 'seed_0099'")
@@ -320,6 +322,7 @@ def test_a_parent_that_was_made_anew_is_seen_by_its_child(project: Project) -> N
         assert f"delete revision {FILLED} with its change file and generate it again" in found
 
 
+@pytest.mark.long_on("sqlite")
 def test_an_applied_revision_that_was_made_anew_is_seen_by_the_next_run(project: Project) -> None:
     project.start_at(FILLED)
     pin(
@@ -331,6 +334,7 @@ def test_an_applied_revision_that_was_made_anew_is_seen_by_the_next_run(project:
         assert "of a revision seed_0003 with another content than this history's" in message
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_broken_change_file_on_an_empty_database_leaves_it_empty(project: Project) -> None:
     tamper(project)
     [message] = refused(project, ("upgrade", "head"))

@@ -159,6 +159,7 @@ def test_sqlite_compares_what_the_column_made_of_a_value(
         items.downgrade()
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_row_is_met_by_its_key_s_own_collation_and_told_to_differ(
     database: Database, tmp_path: Path
 ) -> None:

@@ -91,6 +91,7 @@ def test_a_circle_and_a_chain_of_many_rows(database: Database, tmp_path: Path) -
     assert items.values("value") == {f"n{number}": (number + 7) % 40 for number in range(40)}
 
 
+@pytest.mark.long_on("postgresql")
 def test_other_rows_and_other_columns_are_left_as_they_are(database: Database, tmp_path: Path) -> None:
     label = sa.Column("label", sa.String(60), nullable=False)
     place = sa.Column("place", sa.Integer, nullable=False)
@@ -104,6 +105,7 @@ def test_other_rows_and_other_columns_are_left_as_they_are(database: Database, t
     assert items.values("place") == {"a": 1, "b": 2}
 
 
+@pytest.mark.long_on("postgresql")
 def test_checks_of_the_column_hold_meanwhile(database: Database, tmp_path: Path) -> None:
     checks = [
         sa.CheckConstraint("place > 0"),
@@ -118,6 +120,7 @@ def test_checks_of_the_column_hold_meanwhile(database: Database, tmp_path: Path)
     assert items.values("code") == {"a": "XYZ", "b": "ABC"}
 
 
+@pytest.mark.long_on("sqlite")
 def test_a_swap_that_a_check_leaves_no_room_for_is_one_sentence(database: Database, tmp_path: Path) -> None:
     column = sa.Column("flag", sa.Boolean, unique=True, nullable=False)
     items = Items(database, tmp_path / "items", [column])

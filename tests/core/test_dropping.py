@@ -47,6 +47,7 @@ def test_a_trail_alone_is_asked_for_too(sqlite_project: Project) -> None:
     assert "with 1 entry of the audit trail;" in sqlite_project.alembic_fails("downgrade", "base").err
 
 
+@pytest.mark.long_on("postgresql")
 def test_tables_without_rows_go_without_a_question(project: Project) -> None:
     project.start_at("0001")
     project.alembic("downgrade", "base")
@@ -68,6 +69,7 @@ def test_another_answer_than_yes_is_none(sqlite_project: Project, said: str) -> 
     assert "-x drop_accounts takes yes, and nothing else" in outcome.err
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_script_stops_at_accounts_unless_it_was_written_to_drop_them(inhabited: Project) -> None:
     before = inhabited.database.content(volatile=True)
     script = inhabited.alembic("downgrade", "0001:base", "--sql").out
@@ -82,6 +84,7 @@ def test_a_script_stops_at_accounts_unless_it_was_written_to_drop_them(inhabited
     assert "users" not in inhabited.database.tables()
 
 
+@pytest.mark.long_on("sqlite")
 def test_a_script_drops_tables_without_rows(project: Project) -> None:
     project.start_at("0001")
     done = project.database.run_script(project.alembic("downgrade", "0001:base", "--sql").out)

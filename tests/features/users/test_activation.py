@@ -25,6 +25,7 @@ from tests.support.databases import Database
 SCOPE, NAME = "ingest:write", "ingest-bot"
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_deactivated_services_tokens_stop_at_once_and_work_again_until_they_end(
     accounts: Database, each_session: Session
 ) -> None:
@@ -51,6 +52,7 @@ def test_a_deactivated_services_tokens_stop_at_once_and_work_again_until_they_en
     assert working(2) == [False, True, False]
 
 
+@pytest.mark.long_on("postgresql")
 def test_again_changes_nothing_and_tells_the_trail_nothing(each_session: Session) -> None:
     provision(each_session, NAME, actor=ACTOR, now=NOW)
     assert not activate_service(each_session, NAME, actor=ACTOR).changed
@@ -60,6 +62,7 @@ def test_again_changes_nothing_and_tells_the_trail_nothing(each_session: Session
     assert told == ["account.activated", "account.deactivated"]
 
 
+@pytest.mark.long_on("sqlite")
 def test_a_person_logs_in_no_more_and_then_again(each_session: Session) -> None:
     person = add_person(each_session)
     assert deactivate_person(each_session, EMAIL.upper(), actor=ACTOR).changed
@@ -82,6 +85,7 @@ def test_a_person_logs_in_no_more_and_then_again(each_session: Session) -> None:
     ],
     ids=["nobody else", "a user", "a deactivated admin", "an admin without a password"],
 )
+@pytest.mark.long_on("postgresql")
 def test_the_last_admin_who_can_log_in_is_not_deactivated_unless_by_force(
     each_session: Session, others: list[dict[str, object]]
 ) -> None:

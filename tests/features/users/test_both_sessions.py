@@ -65,6 +65,7 @@ def test_both_have_the_same_functions() -> None:
     assert "authenticate" in functions
 
 
+@pytest.mark.long_on("postgresql")
 def test_an_admin_is_made_once_and_logs_in(call: Call) -> None:
     assert call("needs_password", EMAIL)
     user, outcome = call("ensure_admin", EMAIL, PASSWORD, actor=ACTOR)
@@ -75,6 +76,7 @@ def test_an_admin_is_made_once_and_logs_in(call: Call) -> None:
     assert call("authenticate", "nobody@example.org", PASSWORD) is None
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_token_is_issued_rotated_listed_and_revoked(call: Call) -> None:
     first = call("provision", NAME, actor=ACTOR, now=NOW)
     second = call("rotate_token", NAME, actor=ACTOR, now=NOW + HOUR)
@@ -91,6 +93,7 @@ def test_a_token_is_issued_rotated_listed_and_revoked(call: Call) -> None:
     assert call("has_active_token", NAME, now=NOW + 2 * HOUR)
 
 
+@pytest.mark.long_on("sqlite")
 def test_accounts_are_listed_checked_switched_and_their_tokens_ended(call: Call) -> None:
     call("ensure_admin", EMAIL, PASSWORD, actor=ACTOR)
     issued = [
@@ -111,6 +114,7 @@ def test_accounts_are_listed_checked_switched_and_their_tokens_ended(call: Call)
     assert call("activate_person", EMAIL, actor=ACTOR).changed
 
 
+@pytest.mark.long_on("postgresql")
 def test_the_caller_owns_the_transaction(call: Call, accounts: Database) -> None:
     call("provision", NAME, actor=ACTOR, now=NOW)
     before = accounts.content(volatile=True)
@@ -122,6 +126,7 @@ def test_the_caller_owns_the_transaction(call: Call, accounts: Database) -> None
     assert call("verify_token", other.secret.get_secret_value(), SCOPE, now=NOW) is None
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_refusal_is_the_same_error(call: Call) -> None:
     call("provision", NAME, actor=ACTOR)
     with pytest.raises(AccountConflict):
@@ -132,6 +137,7 @@ def test_a_refusal_is_the_same_error(call: Call) -> None:
         call("ensure_admin", EMAIL, SecretStr("passwordpassword"), actor=ACTOR)
 
 
+@pytest.mark.long_on("sqlite")
 def test_both_wait_for_the_same_lock(call: Call, accounts: Database) -> None:
     with Session(accounts.engine) as other:
         take_lock(other, METADATA.tables["users"], 5)

@@ -41,6 +41,7 @@ def wrong(text: str = "granite Falcon 77 weaving") -> SecretStr:
 
 
 @pytest.mark.parametrize("email", [EMAIL, " ADA@Example.org\n"])
+@pytest.mark.long_on("postgresql")
 def test_the_right_password_admits(each_session: Session, email: str) -> None:
     person = add_person(each_session)
     assert authenticate(each_session, email, PASSWORD) is person
@@ -90,6 +91,7 @@ def test_an_account_that_is_not_there_costs_the_same_work(session: Session, veri
     assert all(hash.startswith(TODAY) for hash in verified)
 
 
+@pytest.mark.long_on("postgresql")
 def test_what_can_be_no_address_is_nobody(each_session: Session, verified: list[str]) -> None:
     for email in ("ada\0@example.org", "\ud800@example.org"):
         assert authenticate(each_session, email, PASSWORD) is None

@@ -64,6 +64,7 @@ def test_accounts_and_tokens_are_the_same_above_and_below(before: Project) -> No
     assert database.scalar("SELECT count(*) FROM api_tokens") == 0
 
 
+@pytest.mark.long_on("postgresql")
 def test_rows_that_it_does_not_allow_are_named_and_nothing_is_written(before: Project) -> None:
     database = before.database
     add_user(database, LEA, role="admin")

@@ -53,6 +53,7 @@ def begin(make: Make, *states: Any) -> World:
     return world
 
 
+@pytest.mark.long_on("postgresql")
 def test_each_outcome_becomes_a_claim_and_the_old_ledger_goes(make: Make) -> None:
     world = begin(make, *[state(size=number) for number in range(1, 9)])
     world.upgrade()
@@ -100,6 +101,7 @@ def test_each_outcome_becomes_a_claim_and_the_old_ledger_goes(make: Make) -> Non
     )
 
 
+@pytest.mark.long_on("postgresql")
 def test_claims_stand_in_the_order_in_which_the_old_engine_met_them(make: Make) -> None:
     world = begin(make, state())
     aged(
@@ -114,6 +116,7 @@ def test_claims_stand_in_the_order_in_which_the_old_engine_met_them(make: Make) 
 
 
 @pytest.mark.parametrize("way", ["down", "check"])
+@pytest.mark.long_on("sqlite")
 def test_a_row_that_the_old_engine_adopted_goes_back_to_its_owner(make: Make, way: str) -> None:
     world = begin(make, state(size=2), state(size=3))
     with world.user() as connection:
@@ -127,6 +130,7 @@ def test_a_row_that_the_old_engine_adopted_goes_back_to_its_owner(make: Make, wa
     assert claims(world) == []
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_row_that_the_old_engine_gave_back_comes_under_the_seed_again(make: Make) -> None:
     world = begin(make, state(size=2), NOTHING)
     with world.user() as connection:
@@ -139,6 +143,7 @@ def test_a_row_that_the_old_engine_gave_back_comes_under_the_seed_again(make: Ma
     assert world.database.rows("SELECT name, size FROM groups") == [("a", 9)]
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_refused_run_leaves_the_old_ledger(make: Make) -> None:
     world = begin(make, state(size=2), state(size=3))
     world.upgrade("seed_0001")

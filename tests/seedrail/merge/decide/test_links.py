@@ -37,6 +37,7 @@ def world(make: Make) -> World:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.long_on("postgresql")
 def test_refuses_to_change_a_value_that_rows_point_by(world: World, action: str) -> None:
     world.upgrade("seed_0001")
     watch(world, action)
@@ -62,6 +63,7 @@ def test_a_policy_leaves_a_value_that_rows_point_by(world: World, policy: str, a
     assert watched(world) == [(1, 1)]
 
 
+@pytest.mark.long_on("postgresql")
 def test_refuses_to_take_back_a_value_that_rows_point_by(world: World) -> None:
     world.upgrade()
     watch(world, "CASCADE")
@@ -73,6 +75,7 @@ def test_refuses_to_take_back_a_value_that_rows_point_by(world: World) -> None:
     assert world.content() == before
 
 
+@pytest.mark.long_on("sqlite")
 def test_a_row_that_points_by_part_of_a_key_points_nowhere(world: World) -> None:
     world.upgrade("seed_0001")
     watch(world)
@@ -82,6 +85,7 @@ def test_a_row_that_points_by_part_of_a_key_points_nowhere(world: World) -> None
 
 
 @pytest.mark.parametrize("policy", ["abort", "overwrite"])
+@pytest.mark.long_on("postgresql")
 def test_a_script_leaves_a_value_that_rows_may_point_by(world: World, policy: str) -> None:
     world.upgrade("seed_0001")
     script = world.script("upgrade", "seed_0001:seed_0002", policy)
@@ -93,6 +97,7 @@ def test_a_script_leaves_a_value_that_rows_may_point_by(world: World, policy: st
     assert sizes(world) == {"a": 2, "b": 2}
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_script_that_deletes_nothing_runs_where_keys_point_at_ids(world: World) -> None:
     world.upgrade("seed_0001")
     uuid = "UUID" if world.database.kind == "postgresql" else "CHAR(32)"
@@ -103,6 +108,7 @@ def test_a_script_that_deletes_nothing_runs_where_keys_point_at_ids(world: World
     assert world.database.scalar("SELECT count(*) FROM visits") == 2
 
 
+@pytest.mark.long_on("sqlite")
 def test_overwrite_leaves_a_value_of_an_owner_s_row_that_others_point_by(world: World) -> None:
     world.install_schema()
     uuid = "3a5e7f10-0000-4000-8000-000000000001".replace("-", "")
@@ -148,6 +154,7 @@ def slots(**slots_: str) -> dict[str, Any]:
     return state
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_swap_of_unique_values_does_not_move_those_that_rows_point_by(make: Make) -> None:
     world = make(([slots(x="one", y="two"), slots(x="two", y="one")], 99, []))
     world.upgrade("seed_0001")
@@ -173,6 +180,7 @@ def watch_twice_the_size(world: World) -> None:
     world.database.execute("INSERT INTO plugs SELECT twice FROM groups WHERE name = 'a'")
 
 
+@pytest.mark.long_on("postgresql")
 def test_rows_may_point_by_what_the_database_computes_of_a_seeded_value(make: Make) -> None:
     world = make(([groups(a=1, b=2), groups(a=5, b=7)], 99, []))
     world.upgrade("seed_0001")

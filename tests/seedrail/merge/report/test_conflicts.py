@@ -45,6 +45,7 @@ def test_no_part_of_a_conflict_forges_a_line(kind: str) -> None:
     assert SHOWN in line
 
 
+@pytest.mark.long_on("postgresql")
 def test_keys_and_values_of_people_s_rows_are_quoted(make: Make) -> None:
     world = make(([groups(**{"a": 1, FORGED: 1})],))
     world.upgrade()
@@ -56,6 +57,7 @@ def test_keys_and_values_of_people_s_rows_are_quoted(make: Make) -> None:
 
 
 @pytest.mark.parametrize("columns", ["name", "name, place"])
+@pytest.mark.long_on("postgresql")
 def test_the_primary_keys_of_rows_that_point_at_a_seeded_one_are_quoted(make: Make, columns: str) -> None:
     world = make(([groups(a=1)],))
     world.upgrade()
@@ -78,6 +80,7 @@ def test_the_primary_keys_of_rows_that_point_at_a_seeded_one_are_quoted(make: Ma
     world.database.execute("DROP TABLE bookings")
 
 
+@pytest.mark.long_on("sqlite")
 def test_what_a_policy_settled_is_logged_in_quotes(make: Make, caplog: pytest.LogCaptureFixture) -> None:
     world = make(([groups(a=1)],))
     world.upgrade()
@@ -88,6 +91,7 @@ def test_what_a_policy_settled_is_logged_in_quotes(make: Make, caplog: pytest.Lo
     assert all(map(harmless, caplog.messages))
 
 
+@pytest.mark.long_on("postgresql")
 def test_what_the_database_refuses_is_told_with_its_key_in_one_line(make: Make) -> None:
     state = groups(a=1)
     state["nodes"] = {node_id("one", "a"): {**node("one", "a"), "slot": FORGED}}
@@ -108,6 +112,7 @@ def test_what_the_database_refuses_is_told_with_its_key_in_one_line(make: Make) 
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+@pytest.mark.long_on("postgresql")
 def test_a_comment_of_a_script_ends_where_it_should(dialect: str) -> None:
     written = StringIO()
     options = {"as_sql": True, "literal_binds": True, "output_buffer": written}

@@ -44,6 +44,7 @@ def family() -> dict[str, Any]:
     return state
 
 
+@pytest.mark.long_on("postgresql")
 def test_rows_as_they_were_seeded_do_not_differ(make: Make) -> None:
     world = make(([family()],))
     world.install_schema()
@@ -52,6 +53,7 @@ def test_rows_as_they_were_seeded_do_not_differ(make: Make) -> None:
     assert found(world) == []
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_database_without_a_ledger_has_nothing_to_compare(make: Make) -> None:
     world = make(([family()],))
     assert found(world) == []
@@ -59,6 +61,7 @@ def test_a_database_without_a_ledger_has_nothing_to_compare(make: Make) -> None:
     assert found(world) == []
 
 
+@pytest.mark.long_on("sqlite")
 def test_edited_and_deleted_rows_are_counted_by_table_and_the_first_are_named(make: Make) -> None:
     world = make(([groups(a=1, b=1, c=1, d=1, e=1, **{"f, g": 1})],))
     world.upgrade()
@@ -70,6 +73,7 @@ def test_edited_and_deleted_rows_are_counted_by_table_and_the_first_are_named(ma
     assert len(set(deleted[3])) == 3
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_row_that_was_moved_away_from_its_seed_id_counts_as_deleted(make: Make) -> None:
     world = make(([family()],))
     world.upgrade()
@@ -78,6 +82,7 @@ def test_a_row_that_was_moved_away_from_its_seed_id_counts_as_deleted(make: Make
     assert found(world) == [("deleted", "nodes", 1, ("(two, a)",)), ("edited", "items", 1, ("(one, a, x)",))]
 
 
+@pytest.mark.long_on("postgresql")
 def test_an_edit_of_a_column_that_no_seed_sets_is_one(make: Make) -> None:
     world = make(([groups(a=1, b=1)],))
     world.upgrade()
@@ -87,6 +92,7 @@ def test_an_edit_of_a_column_that_no_seed_sets_is_one(make: Make) -> None:
     assert found(world) == [("edited", "groups", 1, ("(a)",))]
 
 
+@pytest.mark.long_on("sqlite")
 def test_an_edit_of_a_volatile_column_is_none(make: Make) -> None:
     world = make(([groups(a=1)],))
     world.upgrade()
@@ -110,6 +116,7 @@ def test_an_adopted_row_is_told_as_its_owner_s_and_its_children_do_not_differ(ma
     assert found(world) == [("adopted", "groups", 1, ("(a)",))]
 
 
+@pytest.mark.long_on("postgresql")
 def test_what_a_policy_kept_is_told_as_kept_until_something_else_is_edited(make: Make) -> None:
     world = make(([groups(a=1, b=1), groups(a=2, b=2)],))
     world.upgrade("seed_0001")
@@ -132,6 +139,7 @@ def test_what_a_policy_overwrote_does_not_differ(make: Make) -> None:
     assert found(world) == []
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_released_row_is_nobody_s_but_the_users(make: Make) -> None:
     world = make(([groups(a=1, b=1), groups(b=1)], 99, [False, True]))
     world.upgrade()
@@ -139,6 +147,7 @@ def test_a_released_row_is_nobody_s_but_the_users(make: Make) -> None:
     assert found(world) == []
 
 
+@pytest.mark.long_on("sqlite")
 def test_a_set_that_is_left_out_is_not_compared(make: Make) -> None:
     world = make(([family()],))
     world.upgrade()
@@ -147,6 +156,7 @@ def test_a_set_that_is_left_out_is_not_compared(make: Make) -> None:
     assert found(world) == []
 
 
+@pytest.mark.long_on("postgresql")
 def test_each_set_is_compared_with_the_revision_that_it_is_at(make: Make) -> None:
     other = family()
     other["groups"] = groups(a=2)["groups"]
@@ -173,6 +183,7 @@ def test_a_comparison_that_is_refused_leaves_the_transaction_as_it_was(
     assert record.getMessage().startswith("the rows were not compared with the seed: cannot execute ")
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_comparison_waits_for_nobody_and_lets_nobody_wait(make: Make) -> None:
     world = make(([groups(a=1)],))
     world.upgrade()
