@@ -27,7 +27,7 @@ BATCH = 25
 """Worlds that one test walks through."""
 
 BATCHES = {
-    "sqlite": {"quick": 2, "rest": 40, "long": 400},
+    "sqlite": {"quick": 6, "rest": 40, "long": 400},
     "postgresql": {"quick": 1, "rest": 12, "long": 40},
 }
 """How many batches there are in `make test`, behind it, and in `make test-long`."""
