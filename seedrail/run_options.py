@@ -36,7 +36,8 @@ class RunOptions:
     `environment` is where it runs, as the seed sets' `refused_in` names it. `sets` are the seed sets asked
     for by name, or `all`; without any, the environment decides. `quiet` runs show no progress. `flags` are a
     program's own names for options, such as `--conflict`, where people do not say `-x seed_conflict=…`.
-    `stand_ins` gives what optional links fall back to, when a move up needs to know.
+    `stand_ins` gives what optional links fall back to, when a move up needs to know. `report` and `decisions`
+    are the files for conflicts: where all of them are written to, and where decisions of them are read from.
     """
 
     policy: Policy = Policy.ABORT
@@ -46,6 +47,8 @@ class RunOptions:
     quiet: bool = False
     flags: Mapping[str, str] = field(default_factory=dict)
     stand_ins: Callable[[], Sequence["StandIn"]] = tuple
+    report: str = ""
+    decisions: str = ""
 
     @classmethod
     def parse(
@@ -77,6 +80,8 @@ class RunOptions:
             quiet=quiet,
             flags=flags or {},
             stand_ins=stand_ins,
+            report=given.get("seed_report") or "",
+            decisions=given.get("seed_decisions") or "",
         )
 
     def spelled(self, name: str, value: str) -> str:
@@ -90,7 +95,7 @@ class RunOptions:
         return self.environment not in refused_in
 
 
-_NAMES = frozenset({"seed_conflict", "seed_sets", "seed_removed"})
+_NAMES = frozenset({"seed_conflict", "seed_decisions", "seed_removed", "seed_report", "seed_sets"})
 
 
 E = TypeVar("E", bound=StrEnum)

@@ -24,7 +24,12 @@ OPTIONS, QUIET = "seed_options", "quiet"
 """The attributes of a Config by which a program says what the command line says with `-x` and `-q`."""
 
 _OWNER = "seed_owner"
-_FLAGS = {"seed_conflict": "--conflict", "seed_sets": "--sets"}
+_FLAGS = {
+    "seed_conflict": "--conflict",
+    "seed_sets": "--sets",
+    "seed_report": "--report",
+    "seed_decisions": "--decisions",
+}
 """What the scripts call the options of `-x`."""
 
 

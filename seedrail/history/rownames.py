@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from seedrail.history.changes import Row
 from seedrail.history.history import SEED_BASE
@@ -34,6 +35,17 @@ class RowNames:
     def __call__(self, table: str, id_: str) -> str:
         """A learnt row's natural key in parentheses, or its id where no document knows it."""
         return f"({', '.join(map(shown, self._key(table, id_)))})"
+
+    def words(self, table: str, id_: str) -> dict[str, Any] | None:
+        """A learnt row's natural key by column, links as their parents' keys; None of an unknown row."""
+        row, frozen = self.rows.get((table, id_)), self.tables.get(table)
+        if row is None or frozen is None:
+            return None
+        keys = frozen.foreign_keys
+        return {
+            name: self.words(keys[name].table, row[name]) if name in keys else row[name]
+            for name in frozen.key
+        }
 
     def _find(self, wanted: set[Key]) -> dict[Key, Row]:
         found: dict[Key, Row] = {}

@@ -34,6 +34,7 @@ from seedrail.schema.tables import in_foreign_key_order
 
 if TYPE_CHECKING:
     from seedrail.documents.sets import SeedCatalog
+    from seedrail.merge.report.answers import Answers
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class SeedRun:
         self.context, self._catalog, self.options = context, catalog, options
         if options.sets - {"all"}:
             self._check_sets(options.sets - {"all"})
+        self.answers = _answers(context, options)
         self.rail = Rail(context.script)
         self.journey: _Journey | None = None
         self._stepped: tuple[str, bool] | None = None
@@ -142,14 +144,29 @@ class SeedRun:
             except AttributeError as error:
                 raise without_function(error) from None
             self.journey = _journey(steps, self.rail)
-            for one in steps:
-                yield one
-                self._refuse_still(one)
-            if command.__name__ == "upgrade" and self.journey is None and not context.as_sql:
-                with named_failures(self.lock_timeout):
-                    self._catch_up()
+            try:
+                for one in steps:
+                    yield one
+                    self._refuse_still(one)
+                if command.__name__ == "upgrade" and self.journey is None and not context.as_sql:
+                    with named_failures(self.lock_timeout):
+                        self._catch_up()
+                if command.__name__ in ("upgrade", "downgrade"):
+                    self._end_report()
+            finally:
+                # Where a step failed, this is closed.
+                self.answers.abandon()
 
         return planned
+
+    def _end_report(self) -> None:
+        self.answers.begin()
+        self.answers.end()
+        if self.answers.unused:
+            log.warning(
+                "%d decision%s made for moves that this run did not make",
+                self.answers.unused, "s were" if self.answers.unused > 1 else " was",
+            )  # fmt: skip
 
     def _refuse_still(self, step: Any) -> None:
         """A seed revision that was run calls its operation with its own id, or its rows are not moved."""
@@ -242,16 +259,28 @@ class SeedRun:
             elif state.revision != target and upgrade in (None, up):
                 sources.setdefault(state.revision, set()).add(name)
         for source in self._ordered(sources, target) if sources else ():
-            # What only a move needs takes a while to import.
-            from seedrail.merge.move import Move
-
-            names = frozenset(sources[source])
-            models = self.catalog.models if self.context.as_sql else {}
-            for stop in (*self._stops(source, target), target):
-                move = Move(self.rail, source, stop, names, self.options, models)
-                moved += move.run(self.context)
-                source = stop
+            moved += self._move_sets(frozenset(sources[source]), source, target)
         self._report(moved, target)
+
+    def _move_sets(self, names: frozenset[str], source: str, target: str) -> Counter[tuple[str, str]]:
+        # What only a move needs takes a while to import.
+        from seedrail.merge.move import Move
+        from seedrail.merge.report.answers import DecisionError
+        from seedrail.merge.report.conflicts import ConflictError
+
+        moved: Counter[tuple[str, str]] = Counter()
+        models = self.catalog.models if self.context.as_sql else {}
+        self.answers.begin()
+        for stop in (*self._stops(source, target), target):
+            move = Move(self.rail, source, stop, names, self.options, models, self.answers)
+            try:
+                moved += move.run(self.context)
+            except (ConflictError, DecisionError):
+                # Nothing is written to the database: the report is what the run was for.
+                self.answers.end()
+                raise
+            source = stop
+        return moved
 
     def _stops(self, source: str, target: str) -> list[str]:
         """The revisions between, on a way down, below those at which the ledger met rows.
@@ -324,6 +353,17 @@ def _journey(steps: Sequence[Any], rail: Rail) -> _Journey | None:
     if seeds[0].is_upgrade:
         return _Journey(rail.parent_of(first), last, last)
     return _Journey(first, rail.parent_of(last), first)
+
+
+def _answers(context: MigrationContext, options: RunOptions) -> "Answers":
+    """The files for a run's conflicts; OptionError for a script, whose conflicts are its client's to find."""
+    if context.as_sql:
+        for name, value in (("seed_report", options.report), ("seed_decisions", options.decisions)):
+            if value:
+                raise OptionError(f"{name} needs a database to look at; a script of --sql has none")
+    from seedrail.merge.report.answers import Answers
+
+    return Answers(options.report, options.decisions)
 
 
 def create_ledger(context: MigrationContext, version: int) -> None:

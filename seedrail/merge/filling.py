@@ -19,10 +19,20 @@ from seedrail.merge.database.fresh import links_into_empty_tables, passes
 from seedrail.merge.database.loads import BulkLoader, ScriptLoader
 from seedrail.merge.database.session import online
 from seedrail.merge.database.standins import StandIns
-from seedrail.merge.decide.cells import cells, known_cells, places
+from seedrail.merge.decide.cells import cells, decisions, known_cells, places
 from seedrail.merge.ledger import CUT, seed_claims
 from seedrail.merge.plan import Plan
-from seedrail.merge.stage import INSERT, INTEGER, TEXT, UPDATE, UUID, Loader, StagedTable, load_changes
+from seedrail.merge.stage import (
+    BOOLEAN,
+    INSERT,
+    INTEGER,
+    TEXT,
+    UPDATE,
+    UUID,
+    Loader,
+    StagedTable,
+    load_changes,
+)
 from seedrail.progress import Progress
 from seedrail.run_options import Policy
 
@@ -154,9 +164,28 @@ class Filling:
         for statement in statements:
             self.context.execute(statement)
 
+    def load_decisions(self) -> bool:
+        """What was decided of this move's conflicts; whether there is anything."""
+        made = self.move.answers.of(self.move.source, self.move.target)
+        if self.connection is None or not made:
+            return False
+        columns = [
+            ("table_name", TEXT),
+            ("seed_id", UUID),
+            ("column_name", TEXT),
+            ("kind", TEXT),
+            ("overwrite", BOOLEAN),
+        ]
+        rows: list[Sequence[Any]] = [(*one.entry.cell, one.entry.kind, one.overwrite) for one in made]
+        with self._loader() as loader:
+            loader.load(decisions, columns, rows)
+        self.index(decisions, ["table_name", "seed_id", "column_name"])
+        return True
+
     def stage_missing(self, plan: Plan) -> None:
         """Stage whole the rows that an update finds gone: the policy may bring them back."""
-        if self.connection is None or not plan.upgrade or plan.policy is not Policy.OVERWRITE:
+        overwrites = plan.decisions or plan.policy is Policy.OVERWRITE
+        if self.connection is None or not plan.upgrade or not overwrites:
             return
         missing: dict[tuple[str, str], None] = {}
         for table in plan.tables:

@@ -31,7 +31,16 @@ from seedrail.merge.decide.unknown import Models, guard_columns, guard_later_col
 from seedrail.merge.filling import Filling
 from seedrail.merge.ledger import NO_ROW, TABLE_NAMES, seed_claims
 from seedrail.merge.plan import Plan, Statement, parents_of
-from seedrail.merge.report.conflicts import Conflict, ConflictError, conflicts, read_conflicts, summary
+from seedrail.merge.report.answers import Answers, DecisionError
+from seedrail.merge.report.conflicts import (
+    Conflict,
+    ConflictError,
+    conflicts,
+    faults,
+    read_conflicts,
+    read_entries,
+    summary,
+)
 from seedrail.merge.stage import (
     DELETE,
     INSERT,
@@ -41,7 +50,7 @@ from seedrail.merge.stage import (
 from seedrail.merge.write.apply import apply, arrived, drop, mark_stand_ins, push
 from seedrail.merge.write.state import record, recorded
 from seedrail.progress import Progress
-from seedrail.quoting import one_line, said
+from seedrail.quoting import one_line, said, shown
 from seedrail.run_options import Policy, RunOptions
 from seedrail.schema.tables import FrozenTable, Reference, in_foreign_key_order
 
@@ -61,6 +70,7 @@ class Move:
     sets: frozenset[str]
     options: RunOptions = field(default_factory=RunOptions)
     models: Models = field(default_factory=dict)
+    answers: Answers = field(default_factory=Answers)
 
     @property
     def upgrade(self) -> bool:
@@ -194,6 +204,7 @@ class _Runner(Filling):
             known=known,
             tally=None if self.connection is None else self.tally,
             marked=self._marked(),
+            decisions=self.load_decisions(),
         )
 
     def _marked(self) -> frozenset[tuple[str, str]] | None:
@@ -249,7 +260,7 @@ class _Runner(Filling):
         """What was decided of touched rows and cells, for the log."""
         if self.connection is None or not any(table.touched for table in plan.tables):
             return
-        rows = cases.decided()
+        rows = cases.told()
         counts = sa.select(rows.c.what, rows.c.table_name, sa.func.count())
         for what, table, number in self.connection.execute(counts.group_by(rows.c.what, rows.c.table_name)):
             self.tally[what, table] += number
@@ -259,6 +270,7 @@ class _Runner(Filling):
             move = self.move
             names = RowNames(move.rail, (move.source, move.target), move.tables)
             with self.dialect.readable(self.connection):
+                self._answer(plan, names)
                 found, counts = read_conflicts(self.connection, plan, names)
             if counts and self.move.options.policy is Policy.ABORT:
                 raise ConflictError(found, counts, move.options.spelled)
@@ -269,11 +281,27 @@ class _Runner(Filling):
             return
         listed = conflicts(plan)
         # The client prints them, then stops at the guard.
-        self.context.execute(sa.select(*map(self.dialect.listed, listed.c)))
+        told = (column for column in listed.c if column.key not in ("expected", "is_decided"))
+        self.context.execute(sa.select(*map(self.dialect.listed, told)))
         if self.move.options.policy is Policy.ABORT:
             count = sa.select(sa.func.count()).select_from(listed)
             stop_if_any(self.context, "conflicts with live rows, listed above", count)
         guard_later_columns(self.context, plan, self.move.models)
+
+    def _answer(self, plan: Plan, names: RowNames) -> None:
+        """Write the run's report; DecisionError where a decision was made for another conflict."""
+        move, answers = self.move, self.move.answers
+        if self.connection is None or not answers:
+            return
+        made = answers.of(move.source, move.target)
+        entries = list(read_entries(self.connection, plan, names, (move.source, move.target), made))
+        answers.write(entries)
+        wrong = faults(entries, made)
+        if wrong:
+            raise DecisionError(wrong)
+        decided = sum(entry.decision is not None for entry in entries)
+        if decided:
+            log.info("%d difference%s settled by %s", decided, "s" * (decided > 1), shown(answers.name))
 
     def _guard_references(self, plan: Plan) -> None:
         """Stop where rows that would decide cannot be seen by this role, or are unknown to a script."""

@@ -56,6 +56,8 @@ class Plan:
 
     tally: Mapping[tuple[str, str], int] | None = None
     """Online, what the statements before have counted."""
+    decisions: bool = False
+    """Whether some conflicts were decided one by one."""
     marked: frozenset[tuple[str, str]] | None = None
     """The links (table, column) for which the ledger has marks of stand-ins; None for a script."""
 

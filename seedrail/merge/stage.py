@@ -141,6 +141,7 @@ _LONGEST_NAME = 63
 """Bytes of a name that PostgreSQL keeps."""
 
 UUID, INTEGER, TEXT = ColumnType("uuid"), ColumnType("integer"), ColumnType("text")
+BOOLEAN = ColumnType("boolean")
 
 COMPOSED = "composed"
 """The kind of inserts that several revisions made: their links may be younger than their rows."""

@@ -190,6 +190,8 @@ class World:
     later: int = 99
     releases: Sequence[bool] = ()
     owner: str | None = None
+    given: dict[str, str] = field(default_factory=dict)
+    """Other `-x` options of the next runs."""
     _revisions: list[str] = field(default_factory=list)
 
     @property
@@ -298,7 +300,7 @@ class World:
         config.set_main_option("script_location", str(self.directory))
         config.set_main_option("path_separator", "os")
         config.attributes["catalog"] = catalog()
-        options = RunOptions.parse({"seed_conflict": policy}, {}, "test")
+        options = RunOptions.parse({"seed_conflict": policy, **self.given}, {}, "test")
         if self.owner is not None:
             ids = sa.select(USERS.c.id).where(USERS.c.name == self.owner)
             stand_in = StandIn("groups", "owner_id", ids, f"no user is called {self.owner!r}")

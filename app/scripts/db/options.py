@@ -13,6 +13,16 @@ ConflictOption = Annotated[
     ),
 ]
 
+ReportOption = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Write every conflict to a file, with a place for a decision."),
+]
+
+DecisionsOption = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Take such a file back: its decisions go before --conflict."),
+]
+
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")]
 
 SetsOption = Annotated[

@@ -4,7 +4,7 @@ import typer
 
 from app.core.migration import describe_database, rollback_seed
 from app.core.waiting import wait_for_database
-from app.scripts.db.options import ConflictOption, QuietOption
+from app.scripts.db.options import ConflictOption, DecisionsOption, QuietOption, ReportOption
 from app.scripts.exits import EXIT_CODES, close_with, exit_codes, run
 from app.scripts.options import WaitOption
 
@@ -12,11 +12,18 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command(epilog=EXIT_CODES)
-def main(conflict: ConflictOption = None, quiet: QuietOption = False, wait: WaitOption = None) -> None:
+def main(
+    conflict: ConflictOption = None,
+    report: ReportOption = None,
+    decisions: DecisionsOption = None,
+    quiet: QuietOption = False,
+    wait: WaitOption = None,
+) -> None:
     """Take all seed data back; the schema and what people wrote stay. Safe to run again."""
     with exit_codes():
         wait_for_database(wait, quiet=quiet)
-        revisions = rollback_seed(quiet=quiet, seed_conflict=conflict)
+        options = {"seed_conflict": conflict, "seed_report": report, "seed_decisions": decisions}
+        revisions = rollback_seed(quiet=quiet, **options)
         if not quiet:
             close_with(f"{describe_database()} is at {', '.join(revisions) or 'no revision'}")
 

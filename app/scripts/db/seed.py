@@ -4,7 +4,7 @@ import typer
 
 from app.core.migration import describe_database, seed
 from app.core.waiting import wait_for_database
-from app.scripts.db.options import ConflictOption, QuietOption, SetsOption
+from app.scripts.db.options import ConflictOption, DecisionsOption, QuietOption, ReportOption, SetsOption
 from app.scripts.exits import EXIT_CODES, close_with, exit_codes, run
 from app.scripts.options import WaitOption
 
@@ -14,6 +14,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(epilog=EXIT_CODES)
 def main(
     conflict: ConflictOption = None,
+    report: ReportOption = None,
+    decisions: DecisionsOption = None,
     sets: SetsOption = None,
     quiet: QuietOption = False,
     wait: WaitOption = None,
@@ -21,7 +23,8 @@ def main(
     """Bring the database to the newest schema and seed data; safe to run again."""
     with exit_codes():
         wait_for_database(wait, quiet=quiet)
-        revisions = seed(quiet=quiet, seed_conflict=conflict, seed_sets=sets)
+        options = {"seed_conflict": conflict, "seed_report": report, "seed_decisions": decisions}
+        revisions = seed(quiet=quiet, seed_sets=sets, **options)
         if not quiet:
             close_with(f"{describe_database()} is at {', '.join(revisions)}")
 

@@ -27,6 +27,7 @@ from seedrail.merge.decide.cells import (
     REVIVED,
     STAYS,
     cells,
+    decided,
     is_text,
     same_row,
     touched_rows,
@@ -47,11 +48,13 @@ _ROW = _C.column_name == EXISTS
 def rows(plan: Plan) -> Iterator[Statement]:
     """The fate of each touched row, and what is claimed of it."""
     yield Statement(sa.update(cells).where(_ROW).values(fate=_fate(plan)))
-    yield _ask(plan, _ROW, {"deleted": _C.fate == MISSED})
-    if plan.upgrade and plan.policy is Policy.OVERWRITE:
-        # The policy brings back a row that somebody deleted, also one that it once left at that.
-        gone = sa.or_(_C.fate == MISSED, _known_gone())
-        revived = _ROW, _C.way == STAYS, ~_C.there, _C.concerned, gone
+    yield from _ask(plan, _ROW, {"deleted": _C.fate == MISSED})
+    if plan.upgrade:
+        # A row that somebody deleted comes back; by the policy also one that was once left at that.
+        gone = _C.fate == MISSED
+        if plan.policy is Policy.OVERWRITE:
+            gone = sa.or_(gone, _known_gone())
+        revived = _ROW, _C.way == STAYS, ~_C.there, _C.concerned, gone, _C.wins
         yield Statement(sa.update(cells).where(*revived).values(fate=REVIVED))
 
 
@@ -125,7 +128,7 @@ def put_back(plan: Plan, table: StagedTable) -> Iterator[Statement]:
 
 def columns(plan: Plan) -> Iterator[Statement]:
     """The four cases, and what they come to for a row that comes, goes, or changes hands."""
-    yield _ask(plan, ~_ROW, _conflicts(plan))
+    yield from _ask(plan, ~_ROW, _conflicts(plan))
     yield Statement(sa.update(cells).where(~_ROW).values(verdict=_verdict(plan)))
     yield from _keep_rows()
     yield Statement(sa.update(cells).where(~_ROW).values(written=_written()))
@@ -195,11 +198,16 @@ def _theirs() -> ColumnElement[bool]:
     return sa.or_(sa.func.coalesce(_C.top == OWNER, sa.false()), sa.and_(_C.met.is_(None), somebodys))
 
 
-def _ask(plan: Plan, among: ColumnElement[bool], conflicts: Mapping[str, ColumnElement[bool]]) -> Statement:
-    """Name the conflicts, and who wins them."""
+def _ask(
+    plan: Plan, among: ColumnElement[bool], conflicts: Mapping[str, ColumnElement[bool]]
+) -> Iterator[Statement]:
+    """Name the conflicts, and who wins each: by the policy, or as it was decided of this one alone."""
     kind = sa.case(*((condition, name) for name, condition in conflicts.items()), else_=sa.null())
     wins = sa.literal(plan.policy is Policy.OVERWRITE)
-    return Statement(sa.update(cells).where(among).values(kind=kind, wins=wins))
+    yield Statement(sa.update(cells).where(among).values(kind=kind, wins=wins))
+    if plan.decisions:
+        made = decided(cells).correlate(cells)
+        yield Statement(sa.update(cells).where(among, made.exists()).values(wins=made.scalar_subquery()))
 
 
 def _keep_rows() -> Iterator[Statement]:
@@ -277,7 +285,7 @@ def _presence() -> ColumnElement[Any]:
     return sa.case((_C.fate.in_([IS_GONE, MISSED, REVIVED, COMES]), gone), else_=here)
 
 
-def decided() -> sa.Subquery:
+def told() -> sa.Subquery:
     """What was decided, for people: rows that were adopted or kept, cells that were kept or overwritten."""
     asked = _C.kind.is_not(None)
     what: Any = sa.case(

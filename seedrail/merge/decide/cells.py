@@ -111,6 +111,8 @@ cells = _of_cells(
 places = _of_cells("seed_place", sa.Column("position", sa.Integer()))
 """On a way down: the position of the revision that gave a cell the value that it has at the target."""
 
+decisions = _of_cells("seed_decision", sa.Column("kind", sa.Text()), sa.Column("overwrite", sa.Boolean()))
+"""Conflicts that were decided one by one, ahead of the policy."""
 
 _ROW, _FACT = cells.alias("row"), known_cells.alias("fact")
 """A touched row, and what the claims say of the cell that is looked at."""
@@ -119,6 +121,13 @@ _ROW, _FACT = cells.alias("row"), known_cells.alias("fact")
 def same_row(one: Any, other: Any) -> ColumnElement[bool]:
     """Whether two cells, of any of these tables or claims, are of the same row."""
     return sa.and_(one.c.table_name == other.c.table_name, one.c.seed_id == other.c.seed_id)
+
+
+def decided(cell: Any) -> sa.Select[Any]:
+    """Whether the seed wins a cell's conflict, where that was decided."""
+    made = decisions.c
+    of_conflict = made.column_name == cell.c.column_name, made.kind == cell.c.kind
+    return sa.select(made.overwrite).where(same_row(decisions, cell), *of_conflict)
 
 
 def touched_rows(table: StagedTable, *where: ColumnElement[bool]) -> sa.Select[Any]:

@@ -157,7 +157,7 @@ def deciding(plan: Plan, table: StagedTable) -> tuple[list[Reference], frozenset
     if table.counts[DELETE]:
         return list(references), None
     changing = set(table.updated)
-    if table.counts[INSERT] and (plan.policy is Policy.OVERWRITE or not plan.upgrade):
+    if table.counts[INSERT] and (plan.policy is Policy.OVERWRITE or plan.decisions or not plan.upgrade):
         # Rows that are there already may get the seed's values.
         changing |= set(table.columns)
     return [one for one in references if changing & _decisive(plan, table, one)], frozenset(changing)

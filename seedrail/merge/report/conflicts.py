@@ -1,7 +1,7 @@
 """Conflicts between the seed and live rows: read back from a move, and put into words."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,10 @@ from sqlalchemy.engine import Connection
 
 from seedrail.errors import FAULT_LIMIT, SeedError
 from seedrail.history.rownames import RowNames
-from seedrail.merge.decide.cells import cells
+from seedrail.merge.decide.cells import cells, decided
 from seedrail.merge.decide.links import pointing_rows
 from seedrail.merge.plan import Plan
+from seedrail.merge.report.answers import Cell, Decision, Entry, choices
 from seedrail.quoting import quoted, shown
 from seedrail.run_options import Policy
 
@@ -100,6 +101,8 @@ class ConflictError(SeedError):
         lines += [
             "  make the rows and the seed agree, then run the same command again; or choose another policy:",
             *_policies(spelled),
+            f"  or decide each by itself: {spelled('seed_report', 'FILE')} writes all of them down, and",
+            f"  {spelled('seed_decisions', 'FILE')} takes that file back with your decisions",
         ]
         super().__init__("\n".join(lines))
 
@@ -132,6 +135,8 @@ def conflicts(plan: Plan) -> sa.Subquery:
         c.column_name,
         text(wanted).label("wanted"),
         text(found).label("found"),
+        text(c.expected).label("expected"),
+        (decided(cells).correlate(cells).exists() if plan.decisions else sa.false()).label("is_decided"),
     )
     return rows.where(c.kind.is_not(None)).subquery("conflict")
 
@@ -147,21 +152,18 @@ def summary(counts: Counts) -> str:
 def read_conflicts(
     connection: Connection, plan: Plan, names: RowNames
 ) -> tuple[list[Conflict], Counter[tuple[str, str]]]:
-    """The first conflicts that the program collected, told by the rows' names; how many by kind and table."""
+    """The first conflicts that nobody has decided, told by the rows' names; how many by kind and table."""
     counts: Counter[tuple[str, str]] = Counter()
     if not plan.tables:
         return [], counts
-    asked = conflicts(plan)
+    every = conflicts(plan)
+    asked = sa.select(every).where(~every.c.is_decided).subquery("asked")
     kinds = sa.select(asked.c.kind, asked.c.table_name, sa.func.count())
     for kind, table, number in connection.execute(kinds.group_by(asked.c.kind, asked.c.table_name)):
         counts[kind, table] = number
     if not counts:
         return [], counts
-    ordered = sa.select(asked).order_by(
-        asked.c.table_name, asked.c.kind, asked.c.seed_id, asked.c.column_name
-    )
-    rows: list[Any] = list(connection.execute(ordered.limit(FAULT_LIMIT)))
-    names.learn((row.table_name, str(row.seed_id)) for row in rows)
+    rows = _ordered(connection, plan, names, sa.select(asked).limit(_SORTED))[:FAULT_LIMIT]
     listed = [
         Conflict(
             row.kind,
@@ -175,6 +177,63 @@ def read_conflicts(
         for row in rows
     ]
     return listed, counts
+
+
+_SORTED = 100_000
+"""Of so many conflicts the first by name are listed: more do not pass through memory for that."""
+
+
+def read_entries(
+    connection: Connection, plan: Plan, names: RowNames, move: tuple[str, str], decisions: Sequence[Decision]
+) -> Iterator[Entry]:
+    """All conflicts of a move for its report, with what was decided of them."""
+    made = {one.entry.cell: one.entry.decision for one in decisions}
+    for row in _ordered(connection, plan, names, sa.select(conflicts(plan))) if plan.tables else ():
+        points = row.kind == "referenced"
+        entry = Entry(
+            move,
+            row.table_name,
+            str(row.seed_id),
+            row.kind,
+            row=names.words(row.table_name, str(row.seed_id)),
+            column=row.column_name,
+            expected=row.expected,
+            choices=choices(row.kind),
+        )
+        if points:
+            entry.by, entry.rows = row.wanted, int(row.found or 0)
+        else:
+            entry.wanted, entry.found = row.wanted, row.found
+        if row.is_decided:
+            entry.decision = made[entry.cell]
+        yield entry
+
+
+def faults(entries: Iterable[Entry], decisions: Sequence[Decision]) -> list[str]:
+    """Why decisions do not hold for a move's conflicts, in the file's order."""
+    made = {one.entry.cell: one for one in decisions}
+    now: dict[Cell, Entry] = {}
+    for entry in entries:
+        if entry.cell in made:
+            now[entry.cell] = entry
+    said = (one.fault(now.get(cell)) for cell, one in made.items())
+    return [fault for fault in said if fault is not None]
+
+
+def _ordered(connection: Connection, plan: Plan, names: RowNames, rows: sa.Select[Any]) -> list[Any]:
+    """Conflicts by table, parents first, and by name; all their names are learnt."""
+    found = list(connection.execute(rows))
+    names.learn((row.table_name, str(row.seed_id)) for row in found)
+    rank = {table.name: number for number, table in enumerate(plan.tables)}
+    columns = {table.name: table.columns for table in plan.tables}
+
+    def key(row: Any) -> tuple[Any, ...]:
+        name, column = names(row.table_name, str(row.seed_id)), row.column_name
+        known = columns[row.table_name]
+        place = known.index(column) if column in known else len(known)
+        return rank[row.table_name], name, str(row.seed_id), bool(column), place, column, row.kind
+
+    return sorted(found, key=key)
 
 
 def _pointing(connection: Connection, plan: Plan, conflict: Any) -> tuple[str, ...]:

@@ -1,0 +1,200 @@
+"""The conflicts of a run as a file for people, and the file with what they decided.
+
+`-x seed_report=FILE` gets a line of JSON for each conflict, with a place for a decision; `-x
+seed_decisions=FILE` takes such a file back. A decision holds for the conflict that it was made for alone: the
+same cell of the same move, and the same values.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import msgspec
+
+from seedrail.errors import FAULT_LIMIT, OptionError, SeedError
+from seedrail.quoting import one_line, quoted, shown
+
+KEEP, OVERWRITE = "keep", "overwrite"
+
+Cell = tuple[str, str, str]
+"""A table, a seed id, and a column: an empty one for the row itself."""
+
+_DECIDABLE = frozenset({"edited", "exists", "edited row", "edited before", "deleted"})
+"""The kinds of conflicts in which the seed's value may win: no policy takes rows that others point at."""
+
+
+class Entry(msgspec.Struct, forbid_unknown_fields=True):
+    """A line of the file: a conflict, and what was decided of it.
+
+    `row` are the natural key's columns, links as their parents' keys; `id` is the seed id. Values are the
+    database's text. `by` is the foreign key by which `rows` rows point at a row that would go.
+    """
+
+    move: tuple[str, str]
+    table: str
+    id: str
+    kind: str
+    row: Any = None
+    column: str = ""
+    expected: str | None = None
+    wanted: str | None = None
+    found: str | None = None
+    by: str | None = None
+    rows: int | None = None
+    choices: list[str] = []
+    decision: Literal["keep", "overwrite"] | None = None
+
+    @property
+    def cell(self) -> Cell:
+        """Which cell it is about."""
+        return self.table, self.id, self.column
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided of one conflict, and in which line of the file."""
+
+    line: int
+    entry: Entry
+
+    @property
+    def overwrite(self) -> bool:
+        """Whether the seed's value wins."""
+        return self.entry.decision == OVERWRITE
+
+    def fault(self, now: Entry | None) -> str | None:
+        """Why it does not hold for a conflict as it is now, or for none; None where it does."""
+        made = self.entry
+        name = ", ".join(map(shown, _words(made.row))) or shown(made.id)
+        where = f"line {self.line}: {shown(made.table)} ({name})"
+        if now is None:
+            # What follows from another conflict is gone where that one was decided otherwise.
+            return None if made.kind not in _DECIDABLE else f"{where}: there is no such conflict (any more)"
+        for name in ("kind", "found", "wanted", "expected"):
+            before, value = getattr(made, name), getattr(now, name)
+            if before != value:
+                column = f": {shown(made.column)}" if made.column else ""
+                return f"{where}{column}: made for {name} {quoted(before)}, but it is {quoted(value)} now"
+        return None
+
+
+def _words(row: Any) -> Iterator[str]:
+    """A natural key's parts, parents' parts in place of links."""
+    if isinstance(row, dict):
+        for value in row.values():
+            yield from _words(value)
+    elif row is not None:
+        yield str(row)
+
+
+class DecisionError(SeedError):
+    """Decisions were made for conflicts that are others by now."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        lines = [
+            f"{len(faults)} decision{'s do' if len(faults) > 1 else ' does'} not fit the database any more;"
+            " nothing was written",
+            *(f"  - {fault}" for fault in faults[:FAULT_LIMIT]),
+        ]
+        if len(faults) > FAULT_LIMIT:
+            lines.append(f"  … and {len(faults) - FAULT_LIMIT} more")
+        lines.append("  make a new report (seed_report) and decide these anew")
+        super().__init__("\n".join(lines))
+
+
+def choices(kind: str) -> list[str]:
+    """What may be decided of a kind of conflict."""
+    return [KEEP, OVERWRITE] if kind in _DECIDABLE else [KEEP]
+
+
+class Answers:
+    """A run's report, and the decisions that it was given; both may be absent."""
+
+    def __init__(self, report: str = "", decisions: str = "") -> None:
+        self.report = Path(report) if report else None
+        self._partial = self.report and self.report.with_name(f"{self.report.name}.partial")
+        self.name = decisions
+        self._made = _read(Path(decisions)) if decisions else {}
+        self._used: set[tuple[str, str]] = set()
+        self._file: TextIO | None = None
+        if self.report is not None and not self.report.parent.is_dir():
+            raise OptionError(f"seed_report: there is no folder {shown(self.report.parent)}")
+
+    def __bool__(self) -> bool:
+        """Whether the run was asked for either."""
+        return self.report is not None or bool(self.name)
+
+    def begin(self) -> None:
+        """Begin the report, beside the file whose place it will take; OptionError where that cannot be."""
+        if self._partial is None or self._file is not None:
+            return
+        try:
+            self._file = self._partial.open("w", encoding="utf-8")
+        except OSError as error:
+            raise OptionError(f"seed_report: cannot write {shown(self._partial)}: {error.strerror}") from None
+
+    def of(self, source: str, target: str) -> list[Decision]:
+        """The decisions made for a move."""
+        self._used.add((source, target))
+        return self._made.get((source, target), [])
+
+    def write(self, entries: Iterable[Entry]) -> None:
+        """Add conflicts to the report."""
+        if self._file is not None:
+            for entry in entries:
+                self._file.write(msgspec.json.encode(entry).decode() + "\n")
+
+    def end(self) -> None:
+        """The report is whole: it takes its place."""
+        if self._file is None or self._partial is None or self.report is None:
+            return
+        with self._file as file:
+            file.flush()
+            os.fsync(file.fileno())
+        self._partial.replace(self.report)
+        self._file = None
+
+    def abandon(self) -> None:
+        """The run ended by something else than conflicts: what was there stays."""
+        if self._file is not None and self._partial is not None:
+            self._file.close()
+            with suppress(OSError):
+                self._partial.unlink()
+            self._file = None
+
+    @property
+    def unused(self) -> int:
+        """How many decisions were made for moves that this run did not make."""
+        return sum(len(made) for move, made in self._made.items() if move not in self._used)
+
+
+def _read(path: Path) -> Mapping[tuple[str, str], list[Decision]]:
+    made: dict[tuple[str, str], list[Decision]] = {}
+    decoder, seen = msgspec.json.Decoder(Entry), set()
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise OptionError(f"seed_decisions: cannot read {shown(path)}: {error.strerror}") from None
+    for number, text in enumerate(lines, start=1):
+        if not text.strip():
+            continue
+        where = f"seed_decisions: {shown(path)}:{number}"
+        try:
+            entry = decoder.decode(text)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise OptionError(f"{where}: is no line of a seed_report: {one_line(str(error))}") from None
+        if entry.decision is None:
+            continue
+        if entry.decision not in choices(entry.kind):
+            raise OptionError(
+                f"{where}: {shown(entry.kind)} cannot be decided as {entry.decision}: rows that others point"
+                " at stay, and links lead to no row that is gone"
+            )
+        if (entry.move, entry.cell) in seen:
+            raise OptionError(f"{where}: is decided twice")
+        seen.add((entry.move, entry.cell))
+        made.setdefault(entry.move, []).append(Decision(number, entry))
+    return made
