@@ -233,6 +233,7 @@ def test_every_fault_of_both_documents_is_in_one_report_on_each_database(project
     assert project.database.content(ledger=True, volatile=True) == before
 
 
+@pytest.mark.long
 def test_a_report_is_utf_8_where_the_locale_knows_only_ascii(sqlite_project: Project) -> None:
     project = sqlite_project
     project.start_at("head")

@@ -63,7 +63,7 @@ def test_upgrading_to_a_schema_revision_alone_seeds_nothing(project: Project) ->
     assert counts(project) == COUNTS
 
 
-@pytest.mark.long_on("postgresql")
+@pytest.mark.long
 def test_minus_one_and_plus_one_walk_the_seed_rail(project: Project) -> None:
     project.start_at("seed_0003")
     seeded = project.database.content()
@@ -135,7 +135,7 @@ def test_an_offline_script_stops_at_a_conflict_and_writes_nothing(project: Proje
     assert project.database.content(ledger=True) == before
 
 
-@pytest.mark.long_on("postgresql")
+@pytest.mark.long
 def test_an_offline_script_for_another_state_refuses_to_run(project: Project) -> None:
     project.start_at("seed_0002")
     before = project.database.content(ledger=True)
@@ -157,6 +157,7 @@ def test_refuses_a_step_down_from_two_revisions_that_would_take_the_schema_s(sql
     assert project.database.content(ledger=True) == before
 
 
+@pytest.mark.long
 def test_a_script_advises_options_that_it_has(sqlite_project: Project) -> None:
     project = sqlite_project
     project.start_at("head")
@@ -328,6 +329,7 @@ def test_no_user_who_is_absent_is_linked_and_one_warning_counts_them(project: Pr
     assert project.database.scalar("SELECT count(*) FROM users") == 1
 
 
+@pytest.mark.long
 def test_a_quiet_run_says_nothing_but_warnings(sqlite_project: Project) -> None:
     for command in (("alembic", "-q", "upgrade", "head"), ("app.scripts.db.rollback_seed", "--quiet")):
         outcome = sqlite_project.run(*command)

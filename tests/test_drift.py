@@ -43,6 +43,7 @@ def test_a_quiet_seed_does_not_compare_and_a_quiet_check_warns(sqlite_project: P
     assert EDITED in project.alembic("-q", "check").err
 
 
+@pytest.mark.long
 def test_nothing_is_said_of_rows_as_they_were_seeded(sqlite_project: Project) -> None:
     sqlite_project.start_at(HEAD)
     for command in ((SEED,), ("alembic", "check")):

@@ -105,7 +105,7 @@ def test_a_rollback_takes_back_what_was_applied(production: Project, brought_in:
     assert production.database.tables() == {"alembic_version"}
 
 
-@pytest.mark.long_on("postgresql")
+@pytest.mark.long
 def test_a_rollback_by_one_revision_knows_that_a_set_was_left_out(production: Project) -> None:
     production.start_at("seed_0003")
     before = production.database.content()
@@ -209,6 +209,7 @@ def test_an_unknown_environment_is_refused_with_the_ones_there_are(sqlite_projec
     assert sqlite_project.database.tables() == set()
 
 
+@pytest.mark.long
 def test_a_set_asked_for_by_name_leaves_the_others_out_and_says_so(sqlite_project: Project) -> None:
     project = sqlite_project
     outcome = project.alembic("-x", "seed_sets=machines", "upgrade", "head")

@@ -204,7 +204,7 @@ def test_a_run_waits_for_a_user_s_open_transaction_and_then_gives_up(project: Pr
     assert project.database.content(ledger=True) == before
 
 
-@pytest.mark.long_on("postgresql")
+@pytest.mark.long
 def test_a_schema_step_waits_for_a_user_s_open_transaction_and_then_gives_up(project: Project) -> None:
     project.start_at("0001")
     before = project.database.content()

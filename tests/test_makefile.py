@@ -165,6 +165,7 @@ def test_without_a_network_pips_reason_is_told_and_the_next_try_goes_on(machine:
     assert kept.exists()
 
 
+@pytest.mark.long
 def test_a_changed_list_of_what_is_needed_is_installed_once(machine: Machine) -> None:
     python = machine.python("python3")
     for _ in range(2):

@@ -312,7 +312,7 @@ def test_a_broken_change_file_is_refused_by_downgrade(sqlite_project: Project, f
         assert message in found
 
 
-@pytest.mark.long_on("postgresql")
+@pytest.mark.long
 def test_a_parent_that_was_made_anew_is_seen_by_its_child(project: Project) -> None:
     project.start_at("seed_0001")
     file = change_file(project, "seed_0002")
@@ -342,6 +342,7 @@ def test_a_broken_change_file_on_an_empty_database_leaves_it_empty(project: Proj
     assert project.database.tables() == set()
 
 
+@pytest.mark.long
 def test_a_restored_change_file_is_all_that_a_refused_run_needs(sqlite_project: Project) -> None:
     project = sqlite_project
     whole = change_file(project).read_bytes()
@@ -366,6 +367,7 @@ def refused_by_all(project: Project) -> set[str]:
     return said | set(refused(project, ("upgrade", "head"), ("current",)))
 
 
+@pytest.mark.long
 def test_a_broken_revision_file_is_one_sentence_of_alembic_and_the_scripts(sqlite_project: Project) -> None:
     sqlite_project.start_at("head")
     file = revision_file(sqlite_project, "0002_known_issues_and_notes_of_simulations")

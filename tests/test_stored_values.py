@@ -60,6 +60,7 @@ def texts(items: Items) -> dict[str, str]:
     return dict(zip(NARROW, items.database.rows(f"SELECT {columns} FROM items")[0], strict=True))
 
 
+@pytest.mark.long
 def test_what_a_column_makes_of_a_value_is_no_edit(postgresql: Database, tmp_path: Path) -> None:
     items = of_every_kind(postgresql, tmp_path / "items")
     items.ship(element(0))
@@ -113,6 +114,7 @@ def test_an_edit_comes_back_to_the_last_bit(postgresql: Database, tmp_path: Path
     assert texts(items) == edited
 
 
+@pytest.mark.long
 def test_a_change_that_its_column_does_not_tell_apart_is_no_change(
     postgresql: Database, tmp_path: Path
 ) -> None:

@@ -46,6 +46,7 @@ def notes(database: Database) -> int:
     return int(database.scalar("SELECT count(*) FROM notes"))
 
 
+@pytest.mark.long
 def test_who_asks_goes_on_while_a_connection_is_long_in_coming(engine: Engine, postgresql: Database) -> None:
     with Session(engine) as session:
         session.connection()

@@ -29,6 +29,7 @@ def test_a_downgrade_that_would_drop_accounts_is_refused(inhabited: Project, tar
     assert inhabited.database.content(volatile=True) == before
 
 
+@pytest.mark.long
 def test_it_is_refused_before_seeds_are_taken_back(sqlite_project: Project) -> None:
     project = sqlite_project
     project.start_at("head")

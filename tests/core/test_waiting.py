@@ -164,6 +164,7 @@ def test_the_last_reason_is_said_when_the_time_is_over(
     assert "hunter2" not in str(caught.value) + capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_a_server_that_says_nothing_costs_no_more_than_the_time(point_to: Callable[..., None]) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

@@ -147,7 +147,7 @@ def test_nobody_owns_seeded_simulations_where_none_is_named(catalog: Catalog) ->
     assert catalog.database.scalar("SELECT count(*) FROM seed_claims") == 0
 
 
-@pytest.mark.long_on("postgresql")
+@pytest.mark.long
 def test_a_second_run_writes_nothing_and_no_change_is_pending(
     seeded: Catalog, caplog: pytest.LogCaptureFixture
 ) -> None:

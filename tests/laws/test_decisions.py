@@ -66,7 +66,7 @@ def move_decided(pair: Pair, target: int, policy: str) -> tuple[int, list[str]]:
     return len(lines), found + pair._claim_differences()
 
 
-BATCH = 20
+BATCH = 10
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ BATCH = 20
         pytest.param(
             kind, number, marks=pytest.mark.long if number or kind != "sqlite" else (), id=f"{kind}-{number}"
         )
-        for kind, numbers in {"sqlite": range(12), "postgresql": range(3)}.items()
+        for kind, numbers in {"sqlite": range(24), "postgresql": range(6)}.items()
         for number in numbers
     ],
 )

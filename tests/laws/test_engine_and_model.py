@@ -23,12 +23,12 @@ GROUP, NODE = ("groups", group_id("a")), ("nodes", node_id("x", "a"))
 X = UUID(NODE[1])
 
 
-BATCH = 25
+BATCH = 12
 """Worlds that one test walks through."""
 
 BATCHES = {
-    "sqlite": {"quick": 6, "rest": 40, "long": 400},
-    "postgresql": {"quick": 1, "rest": 12, "long": 40},
+    "sqlite": {"quick": 12, "rest": 80, "long": 800},
+    "postgresql": {"quick": 1, "rest": 24, "long": 80},
 }
 """How many batches there are in `make test`, behind it, and in `make test-long`."""
 

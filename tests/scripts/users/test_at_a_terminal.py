@@ -32,6 +32,7 @@ def rows(project: Project) -> list[int]:
     return [project.database.scalar(f"SELECT count(*) FROM {table}") for table in tables]
 
 
+@pytest.mark.long
 def test_an_admin_is_asked_for_the_address_and_twice_for_the_password(
     start: Start, sqlite_project: Project
 ) -> None:
@@ -96,6 +97,7 @@ def test_a_question_is_no_part_of_the_result(start: Start) -> None:
         assert terminal.end() == 0
 
 
+@pytest.mark.long
 def test_a_leaked_token_is_asked_for_without_being_shown(start: Start, sqlite_project: Project) -> None:
     with Session(sqlite_project.database.engine) as session:
         issued = provision(session, "ingest-bot", actor="a@b")
@@ -108,6 +110,7 @@ def test_a_leaked_token_is_asked_for_without_being_shown(start: Start, sqlite_pr
     assert issued.secret.get_secret_value()[10:] not in terminal.transcript
 
 
+@pytest.mark.long
 def test_who_wants_no_questions_gets_none(start: Start) -> None:
     with start(ADMIN, "--email", EMAIL, "--no-input") as terminal:
         terminal.expect("APP_ADMIN_PASSWORD is missing, and nobody can be asked for it")

@@ -160,6 +160,7 @@ def test_where_the_reader_is_gone_nothing_is_issued(migrated: Project) -> None:
     assert_nothing_was_issued(migrated)
 
 
+@pytest.mark.long
 def test_an_admin_whose_result_cannot_be_written_is_not_made(migrated: Project) -> None:
     script = f'echo "{GOOD}" | "$@" >/dev/full'
     outcome = through_shell(
@@ -170,6 +171,7 @@ def test_an_admin_whose_result_cannot_be_written_is_not_made(migrated: Project) 
 
 
 @pytest.mark.parametrize("stderr", ["2>&-", pytest.param("2>/dev/full", marks=pytest.mark.long)])
+@pytest.mark.long
 def test_messages_that_nobody_can_read_are_dropped_and_never_mixed_with_the_token(
     migrated: Project, stderr: str
 ) -> None:
@@ -179,6 +181,7 @@ def test_messages_that_nobody_can_read_are_dropped_and_never_mixed_with_the_toke
     assert outcome.err == ""
 
 
+@pytest.mark.long
 def test_an_error_that_nobody_can_read_keeps_its_exit_code_and_leaves_standard_output_alone(
     migrated: Project,
 ) -> None:
@@ -193,6 +196,7 @@ def test_an_error_that_nobody_can_read_keeps_its_exit_code_and_leaves_standard_o
         pytest.param([ADMIN, "--email", "ada@example.org", "--password-stdin"], marks=pytest.mark.long),
     ],
 )
+@pytest.mark.long
 def test_with_standard_input_closed_what_is_missing_is_wrong_usage(
     migrated: Project, arguments: list[str]
 ) -> None:

@@ -74,6 +74,7 @@ def test_create_admin_account_needs_no_more_than_is_documented(
     assert postgresql_project.database.scalar("SELECT count(*) FROM audit_events") == 4
 
 
+@pytest.mark.long
 def test_provision_service_account_and_checks_need_no_more_than_is_documented(
     postgresql_project: Project, role: str, clerk: Database
 ) -> None:

@@ -265,6 +265,7 @@ def test_what_names_no_token_revokes_nothing_and_is_not_quoted(
     assert content(sqlite_commands) == before
 
 
+@pytest.mark.long
 def test_a_leaked_value_of_another_service_is_not_the_named_ones(sqlite_commands: Commands) -> None:
     token = issued(sqlite_commands)
     issued(sqlite_commands, "other-bot")

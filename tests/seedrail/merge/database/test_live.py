@@ -282,6 +282,7 @@ def test_rows_of_a_table_that_inherits_are_nobody_s_to_write(postgres: World, he
     assert (count(postgres, "groups"), count(postgres, "big_groups")) == (0, kept)
 
 
+@pytest.mark.long
 def test_rows_of_a_table_that_inherits_are_in_no_way_of_the_seed_s(postgres: World) -> None:
     execute(postgres, "CREATE TABLE big_groups (code int) INHERITS (groups)")
     execute(postgres, f"INSERT INTO big_groups SELECT gen_random_uuid(), 'mine' FROM groups WHERE id = '{A}'")
@@ -334,6 +335,7 @@ def test_works_on_the_catalog_s_table_whatever_comes_before_it(
     assert (count(postgres, "mine.groups"), count(postgres, "public.groups")) == (0, 2)
 
 
+@pytest.mark.long
 def test_a_role_s_own_schema_does_not_come_before_the_catalog(postgres: World) -> None:
     role = "seeder_of_" + postgres.database.scalar("SELECT current_database()")
     own = [

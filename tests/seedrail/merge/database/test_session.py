@@ -148,6 +148,7 @@ def test_a_scripts_transaction_has_the_engines_settings_and_the_clients_session_
     assert postgresql.scalar("SELECT amount FROM items") == 0.1 + 0.2
 
 
+@pytest.mark.long
 def test_a_script_whose_revisions_have_a_transaction_each_has_them_in_the_move(
     postgresql: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +162,7 @@ def test_a_script_whose_revisions_have_a_transaction_each_has_them_in_the_move(
     assert postgresql.scalar("SELECT size FROM groups") == 1
 
 
+@pytest.mark.long
 def test_a_script_keeps_and_gives_back_values_whatever_the_clients_session_was_set_to(
     postgresql: Database, tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ def choose(**names: str) -> Any:
     return lambda line: names.get(line["row"]["name"])
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_refused_run_writes_down_each_conflict_with_its_row_values_and_choices(make: Make) -> None:
     assert report(edited(make), 2, up=True) == [
         {
@@ -60,6 +61,7 @@ def test_a_refused_run_writes_down_each_conflict_with_its_row_values_and_choices
     ]  # fmt: skip
 
 
+@pytest.mark.long_on("sqlite")
 def test_each_conflict_ends_as_it_was_decided_and_a_rollback_gives_back_what_was_there(make: Make) -> None:
     made = edited(make)
     before = made.content()
@@ -72,6 +74,7 @@ def test_each_conflict_ends_as_it_was_decided_and_a_rollback_gives_back_what_was
     assert {k: v for k, v in made.content().items() if k == "groups"} == {"groups": before["groups"]}
 
 
+@pytest.mark.long_on("postgresql")
 def test_what_nobody_decided_is_refused_alone_and_nothing_is_written(make: Make) -> None:
     made = edited(make)
     decide(made, report(made, 2, up=True), choose(a="keep", c="keep"))
@@ -82,6 +85,7 @@ def test_what_nobody_decided_is_refused_alone_and_nothing_is_written(make: Make)
     assert sizes(made) == {"a": 7, "b": 8}
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_decision_goes_before_the_policy(make: Make) -> None:
     made = edited(make)
     decide(made, report(made, 2, up=True), choose(a="keep"))
@@ -89,6 +93,7 @@ def test_a_decision_goes_before_the_policy(make: Make) -> None:
     assert sizes(made) == {"a": 7, "b": 2, "c": 2}
 
 
+@pytest.mark.long_on("postgresql")
 def test_a_row_that_was_decided_to_stay_gone_does_under_overwrite(make: Make) -> None:
     made = edited(make)
     decide(made, report(made, 2, up=True), choose(c="keep"))
@@ -111,6 +116,7 @@ def test_a_row_that_was_there_first_gets_the_seed_s_values_where_it_was_decided_
     assert sizes(made) == {"a": 7, "b": 7}
 
 
+@pytest.mark.long_on("sqlite")
 def test_a_row_with_a_cell_that_stays_is_kept_and_one_without_goes(make: Make) -> None:
     made = edited(make)
     decide(made, report(made, 0, up=False), choose(a="overwrite", b="keep"))
@@ -118,6 +124,7 @@ def test_a_row_with_a_cell_that_stays_is_kept_and_one_without_goes(make: Make) -
     assert sizes(made) == {"b": 8}
 
 
+@pytest.mark.long_on("postgresql")
 def test_decisions_for_other_values_are_refused_by_line_and_nothing_is_written(make: Make) -> None:
     made = edited(make)
     decide(made, report(made, 2, up=True), choose(a="overwrite", b="overwrite", c="keep"))
@@ -152,16 +159,19 @@ def test_a_row_that_others_point_at_can_be_kept_alone(make: Make) -> None:
     assert len(made.rows()) == 2
 
 
+@pytest.mark.long_on("postgresql")
 def test_without_conflicts_the_report_is_empty(make: Make) -> None:
     assert report(world(make, groups(a=1), groups(a=2)), 2, up=True) == []
 
 
+@pytest.mark.long
 def test_a_run_that_settles_conflicts_by_its_policy_writes_them_down_as_well(make: Make) -> None:
     made = edited(make)
     assert len(report(made, 2, up=True, policy="keep")) == 3
     assert sizes(made) == {"a": 7, "b": 8}
 
 
+@pytest.mark.long_on("postgresql")
 def test_rows_stand_parents_first_and_by_name_with_links_by_their_parents_keys(make: Make) -> None:
     state = groups(b=1, a=1)
     state["nodes"] = {node_id(n, g): node(n, g) for n, g in [("y", "a"), ("x", "b"), ("x", "a")]}
@@ -179,6 +189,7 @@ def test_rows_stand_parents_first_and_by_name_with_links_by_their_parents_keys(m
     ]
 
 
+@pytest.mark.long_on("postgresql")
 def test_decisions_for_moves_that_a_run_does_not_make_are_told(
     make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -226,6 +237,7 @@ def test_files_that_cannot_be_read_or_written_are_told(tmp_path: Path) -> None:
         Answers(report=str(tmp_path / "report")).begin()
 
 
+@pytest.mark.long
 def test_a_run_that_fails_otherwise_leaves_the_report_that_was_there(make: Make) -> None:
     made = edited(make)
     lines = report(made, 2, up=True)

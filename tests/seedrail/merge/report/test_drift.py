@@ -73,7 +73,7 @@ def test_edited_and_deleted_rows_are_counted_by_table_and_the_first_are_named(ma
     assert len(set(deleted[3])) == 3
 
 
-@pytest.mark.long_on("postgresql")
+@pytest.mark.long
 def test_a_row_that_was_moved_away_from_its_seed_id_counts_as_deleted(make: Make) -> None:
     world = make(([family()],))
     world.upgrade()

@@ -79,6 +79,7 @@ def moving(database: Database, directory: Path) -> World:
 
 
 @pytest.mark.parametrize("verb", KINDS)
+@pytest.mark.long_on("sqlite")
 def test_refuses_what_did_not_arrive_online_and_in_a_script(
     database: Database, tmp_path: Path, verb: str
 ) -> None:
@@ -144,7 +145,7 @@ def test_the_first_load_is_compared_where_something_may_change_it(database: Data
                 assert database.content(ledger=True) == before, name
 
 
-@pytest.mark.long_on("postgresql")
+@pytest.mark.long
 def test_refuses_to_give_a_row_back_half_way(database: Database, tmp_path: Path) -> None:
     world = world_of(database, tmp_path, state({"a": 1}))
     database.execute("DROP TABLE notes")
@@ -202,6 +203,7 @@ def test_refuses_triggers_and_rules_on_what_a_run_writes_down(
         assert database.content(ledger=True) == before
 
 
+@pytest.mark.long
 def test_an_audit_of_what_a_run_writes_down_is_in_nobodys_way(postgresql: Database, tmp_path: Path) -> None:
     world = moving(postgresql, tmp_path)
     run(postgresql, _plpgsql("AFTER", "insert or update", "RETURN NULL;", "seed_state"))
