@@ -93,6 +93,10 @@ class SeedDialect(ABC):
     ) -> Load:
         """Begin a bulk load; the connection is its own until it ends."""
 
+    def slower(self, connection: Connection) -> str:
+        """Why rows take longer to load than they would with another driver; empty if they do not."""
+        return ""
+
     def loads_at_once(self, connection: Connection, tables: Sequence[str]) -> bool:
         """Whether a bulk load into tables is faster than staging, and writes to each as INSERT would."""
         return False

@@ -146,6 +146,9 @@ class _Runner(Filling):
         if self.connection is None:
             self._open_script(frozen)
             return frozen_schema(self.dialect, frozen)
+        slower = self.dialect.slower(self.connection)
+        if slower:
+            log.info("%s", slower)
         live = lock_and_read(self.connection, self.dialect, frozen)
         self._refuse_row_security(live)
         refuse_interference(self.context)
