@@ -272,7 +272,7 @@ class SeedRun:
         models = self.catalog.models if self.context.as_sql else {}
         self.answers.begin()
         for stop in (*self._stops(source, target), target):
-            move = Move(self.rail, source, stop, names, self.options, models, self.answers)
+            move = Move(self.rail, source, stop, names, self.options, models, self.answers, target)
             try:
                 moved += move.run(self.context)
             except (ConflictError, DecisionError):

@@ -61,7 +61,8 @@ log = logging.getLogger(__name__)
 class Move:
     """From the seed state at `source` to that at `target`, for the seed sets named.
 
-    A script's move needs today's `models` as well: they know columns that came after the seeds.
+    A script's move needs today's `models` as well: they know columns that came after the seeds. A way down
+    may stop at the `target` for what the ledger knows, and end at `final`.
     """
 
     rail: Rail
@@ -71,6 +72,7 @@ class Move:
     options: RunOptions = field(default_factory=RunOptions)
     models: Models = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
+    final: str = ""
 
     @property
     def upgrade(self) -> bool:
@@ -250,6 +252,8 @@ class _Runner(Filling):
             self._execute(hold(table))
         self.index(cells, ["table_name", "seed_id", "column_name"])
         self._execute(cases.rows(plan))
+        if self.load_passing():
+            self._execute(cases.pass_by())
         for table in touched:
             self._execute(cases.bring(table))
         for table in touched:

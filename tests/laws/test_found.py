@@ -309,3 +309,18 @@ def test_an_owner_who_deleted_an_adopted_row_does_not_get_it_back(make: Make, po
     assert sizes(world) == {"b": 1}
     world.downgrade()
     assert sizes(world) == {}
+
+
+@pytest.mark.parametrize("policy", ["keep", "overwrite"])
+def test_a_row_that_a_jump_up_passed_by_is_asked_about_at_no_stop_on_the_way_down(
+    make: Make, policy: str
+) -> None:
+    world = make(([groups(a=1), groups(c=1)], 99, [False] * 2))
+    world.install_schema()
+    with world.user() as connection:
+        for number, name in enumerate("ac"):
+            connection.execute(sa.insert(GROUPS).values(id=UUID(int=number), name=name, size=7))
+    before = world.content()
+    world.upgrade("head", policy)
+    world.downgrade("seed_base", "abort")
+    assert world.content() == before

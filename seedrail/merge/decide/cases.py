@@ -29,6 +29,7 @@ from seedrail.merge.decide.cells import (
     cells,
     decided,
     is_text,
+    passing,
     same_row,
     touched_rows,
 )
@@ -101,6 +102,12 @@ def _fate(plan: Plan) -> ColumnElement[Any]:
     )
 
 
+def pass_by() -> Iterator[Statement]:
+    """Nobody is asked about a row that is there at a stop, and is not the seed's where the way down ends."""
+    theirs = sa.select(passing.c.seed_id).where(same_row(passing, cells)).correlate(cells).exists()
+    yield Statement(sa.update(cells).where(_ROW, theirs).values(passes=sa.true()))
+
+
 def bring(table: StagedTable) -> Iterator[Statement]:
     """Rows that come are inserted: links of others may lead to them."""
     coming = touched_rows(table, _C.fate.in_([COMES, REVIVED]))
@@ -143,15 +150,15 @@ def _case_1(plan: Plan) -> ColumnElement[bool]:
 def _conflicts(plan: Plan) -> dict[str, ColumnElement[bool]]:
     """What a policy is asked about, by the kind of conflict."""
     edited = sa.and_(~sa.func.coalesce(_case_1(plan), sa.false()), ~_C.as_expected, ~_C.as_landing)
-    popped = _C.popped.is_not(None)
+    popped, passes = _C.popped.is_not(None), sa.func.coalesce(_C.passes, sa.false())
     return {
         # Case 4: somebody has set another value than the seed left or wants.
         "edited": sa.and_(_C.fate == MERGED, edited),
         "exists": sa.or_(
-            sa.and_(_C.fate == ADOPTED, ~_C.as_landing),
+            sa.and_(_C.fate == ADOPTED, ~_C.as_landing, ~passes),
             sa.and_(_C.fate == RETURNS, ~_C.as_met, ~_C.as_landing),
         ),
-        "unlinked": sa.and_(_C.fate == ADOPTED, _C.as_landing, _C.asks),
+        "unlinked": sa.and_(_C.fate == ADOPTED, _C.as_landing, _C.asks, ~passes),
         "edited row": sa.or_(
             sa.and_(_C.fate == GIVEN_BACK, _C.met == SEED, ~_C.as_met, ~_C.as_expected),
             sa.and_(_C.fate == GOES, ~_C.as_expected),
@@ -173,7 +180,7 @@ def _verdict(plan: Plan) -> ColumnElement[Any]:
             (sa.or_(_C.as_met, sa.func.coalesce(_C.met, OWNER) == OWNER), LEAVE),
             (~asked, WRITE), (_C.wins, TAKE), else_=LEAVE)),
         (_C.fate == RETURNS, sa.case((_C.as_met, WRITE), (asked, take_or_own), else_=LEAVE)),
-        (_C.fate == ADOPTED, sa.case((_C.as_landing, CUTS), else_=take_or_own)),
+        (_C.fate == ADOPTED, sa.case((_C.as_landing, CUTS), (_C.passes, OWN), else_=take_or_own)),
         (_C.fate != MERGED, LEAVE),
         # 1. The owner's value stayed, and stays; only `overwrite` on a way up decides anew.
         (_case_1(plan), TAKE if overwrites else LEAVE),

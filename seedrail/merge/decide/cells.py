@@ -83,6 +83,8 @@ cells = _of_cells(
     sa.Column("there", sa.Boolean()),
     sa.Column("known", sa.Boolean()),
     sa.Column("concerned", sa.Boolean()),
+    # At a stop on a way down: whether the row is in nobody's way in the end.
+    sa.Column("passes", sa.Boolean()),
     # Positions of a claim: of the first revision that changes the cell, and of the last.
     sa.Column("first", sa.Integer()),
     sa.Column("given", sa.Integer()),
@@ -110,6 +112,9 @@ cells = _of_cells(
 
 places = _of_cells("seed_place", sa.Column("position", sa.Integer()))
 """On a way down: the position of the revision that gave a cell the value that it has at the target."""
+
+passing = _of_cells("seed_passing")
+"""At a stop on a way down: the rows that enter there, and are in no state where the way ends."""
 
 decisions = _of_cells("seed_decision", sa.Column("kind", sa.Text()), sa.Column("overwrite", sa.Boolean()))
 """Conflicts that were decided one by one, ahead of the policy."""
@@ -320,7 +325,7 @@ def _untouched(plan: Plan, table: StagedTable, name: str) -> ColumnElement[bool]
 
 
 _CELL = [
-    "table_name", "seed_id", "column_name", "live_id", "way", "there", "fate", "first", "given",
+    "table_name", "seed_id", "column_name", "live_id", "way", "there", "fate", "passes", "first", "given",
     "expected", "found", "wanted", "as_expected", "as_wanted", "as_landing", "as_met", "asks", *FACTS,
 ]  # fmt: skip
 
@@ -357,8 +362,8 @@ def _cells(plan: Plan, table: StagedTable, each: sa.Subquery) -> sa.Select[Any]:
         sa.func.coalesce(*whether, no) for whether in ([c.as_wanted], [c.as_landing, c.as_wanted], [c.as_met])
     ]
     values = [
-        row.table_name, c.seed_id, c.column_name, row.live_id, row.way, row.there, row.fate, first, given,
-        c.expected, c.found, c.wanted, c.as_expected, *compared, c.column_name.not_in(optional),
+        row.table_name, c.seed_id, c.column_name, row.live_id, row.way, row.there, row.fate, row.passes,
+        first, given, c.expected, c.found, c.wanted, c.as_expected, *compared, c.column_name.not_in(optional),
         *facts.values(),
     ]  # fmt: skip
     return sa.select(*values).select_from(source).where(_is_about(plan, table, c, facts))

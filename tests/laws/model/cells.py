@@ -20,13 +20,17 @@ class Conflict:
 class Cells:
     """A move from a database's position to a target, as far as it looks at single cells.
 
-    What it decides is only collected: rows to insert, cells to write, rows to delete, claims to push.
+    What it decides is only collected: rows to insert, cells to write, rows to delete, claims to push. `final`
+    is where a way down with stops ends.
     """
 
-    def __init__(self, history: History, base: Base, target: int, policy: str) -> None:
+    def __init__(
+        self, history: History, base: Base, target: int, policy: str, final: int | None = None
+    ) -> None:
         self.history, self.base, self.policy = history, base, policy
         self.ledger = Ledger(history, base.claims)
         self.source, self.target = base.position, target
+        self.final = target if final is None else final
         self.up = self.target > self.source
         self.live: dict[Seeded, Id] = {}
         self.conflicts: list[Conflict] = []

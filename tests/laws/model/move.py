@@ -24,10 +24,11 @@ def move(
 
     A way up is one move. A way down stops below each position at which the ledger met a row, so that it looks
     at each chapter of a row's life as that ended, and below each at which it met a cell again: it then asks
-    about what somebody wrote between the two.
+    about what somebody wrote between the two. At a stop nobody is asked about a row that is in nobody's way
+    in the end.
     """
     while base.position != target:
-        one = _Move(history, base, _next_stop(base, target), policy)
+        one = _Move(history, base, _next_stop(base, target), policy, target)
         base = one.run()
         if conflicts is not None:
             conflicts += one.conflicts

@@ -65,13 +65,18 @@ class Rows(Cells):
     def _is_adopted(self, row: Seeded) -> None:
         """Somebody has such a row: it stays theirs, and the seed works on it."""
         first = self.first(row, [EXISTS])
+        # A stop on the way: the row is the seed's no more in the end, and its owner has it back as it is.
+        passes = self.target != self.final and not self.history.holds(self.final, row)
         self.claim(row, EXISTS, first, PRESENT, Stands.OWNER)
         for name in self.table(row).columns:
             if self.found(row, name) == self.wanted(row, name):
                 continue
             if self.found(row, name) == self.lands(row, name):
-                self.ask_about_link(row, name)
+                if not passes:
+                    self.ask_about_link(row, name)
                 self.cut(row, name, None)
+            elif passes:
+                self.claim(row, name, first, self.found(row, name), Stands.OWNER)
             else:
                 self.settle("exists", row, name, first)
 
