@@ -19,7 +19,7 @@ from seedrail.merge.database.fresh import links_into_empty_tables, passes
 from seedrail.merge.database.loads import BulkLoader, ScriptLoader
 from seedrail.merge.database.session import online
 from seedrail.merge.database.standins import StandIns
-from seedrail.merge.decide.cells import ADOPTED, cells, decisions, known_cells, passing, places
+from seedrail.merge.decide.cells import cells, decisions, known_cells, passing, places
 from seedrail.merge.ledger import CUT, seed_claims
 from seedrail.merge.plan import Plan
 from seedrail.merge.stage import (
@@ -214,21 +214,18 @@ class Filling:
             load_changes(self._whole(claimed), by_name, self.positions, loader, whole=True)
 
     def load_passing(self) -> bool:
-        """At a stop on a way down: those rows that are there already, and in no state where the way ends."""
+        """At a stop on a way down: those rows that enter, and are in no state where the way ends."""
         move = self.move
         if move.final in ("", move.target):
             return False
-        if self.connection is None:
-            changes = move.rail.net_changes(move.source, move.target)
-            rows = {one.sort_key for one in changes if one.effect == INSERT}
-        else:
-            met = sa.select(cells.c.table_name, cells.c.seed_id).where(cells.c.fate == ADOPTED)
-            rows = {(name, str(id_)) for name, id_ in self.connection.execute(met)}
+        changes = move.rail.net_changes(move.source, move.target)
+        rows = {one.sort_key for one in changes if one.effect == INSERT}
         rows -= {row for row, _, _ in move.rail.lives(move.final, rows)}
         if rows:
             columns = [("table_name", TEXT), ("seed_id", UUID)]
             with self._loader() as loader:
                 loader.load(passing, columns, list[Sequence[Any]](sorted(rows)))
+            self.index(passing, ["table_name", "seed_id"])
         return bool(rows)
 
     def place_marked(self, plan: Plan) -> None:

@@ -235,9 +235,7 @@ class _Runner(Filling):
         for table in plan.tables:
             self._execute(touch(plan, table))
             table.touched = self.connection is None or self.tally["touched", table.name] > 0
-        touched = [table for table in plan.tables if table.touched]
-        if touched:
-            self._decide_touched(plan, touched)
+        self._decide_touched(plan, [table for table in plan.tables if table.touched])
         for table in plan.tables:
             self._execute(links.cut(plan, table))
             self._execute(links.keep_values(plan, table))
@@ -248,12 +246,15 @@ class _Runner(Filling):
             table.emptied = table.emptied and not self.tally["kept", table.name]
 
     def _decide_touched(self, plan: Plan, touched: Sequence[StagedTable]) -> None:
+        passing = self.load_passing()
+        if not touched and not passing:
+            return
         for table in touched:
             self._execute(hold(table))
         self.index(cells, ["table_name", "seed_id", "column_name"])
         self._execute(cases.rows(plan))
-        if self.load_passing():
-            self._execute(cases.pass_by())
+        if passing:
+            self._execute(links.pass_by(plan))
         for table in touched:
             self._execute(cases.bring(table))
         for table in touched:

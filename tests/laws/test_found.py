@@ -324,3 +324,17 @@ def test_a_row_that_a_jump_up_passed_by_is_asked_about_at_no_stop_on_the_way_dow
     world.upgrade("head", policy)
     world.downgrade("seed_base", "abort")
     assert world.content() == before
+
+
+def test_a_row_that_a_way_down_only_passes_takes_nobodys_unique_value(make: Make) -> None:
+    first = groups(b=1)
+    first["nodes"] = {node_id("x", "b"): node("x", "b") | {"slot": "s1"}}
+    world = make(([first, groups(a=1)], 99, [False] * 2))
+    world.install_schema()
+    own_group(world)
+    with world.user() as connection:
+        connection.execute(sa.insert(NODES).values(id=UUID(int=5), name="mine", group_id=OWN, slot="s1"))
+    before = world.content()
+    world.upgrade("head")
+    world.downgrade("seed_base", "abort")
+    assert world.content() == before

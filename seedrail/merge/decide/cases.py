@@ -29,7 +29,6 @@ from seedrail.merge.decide.cells import (
     cells,
     decided,
     is_text,
-    passing,
     same_row,
     touched_rows,
 )
@@ -100,12 +99,6 @@ def _fate(plan: Plan) -> ColumnElement[Any]:
         (_C.there, MERGED),
         else_=MISSED,
     )
-
-
-def pass_by() -> Iterator[Statement]:
-    """Nobody is asked about a row that is there at a stop, and is not the seed's where the way down ends."""
-    theirs = sa.select(passing.c.seed_id).where(same_row(passing, cells)).correlate(cells).exists()
-    yield Statement(sa.update(cells).where(_ROW, theirs).values(passes=sa.true()))
 
 
 def bring(table: StagedTable) -> Iterator[Statement]:

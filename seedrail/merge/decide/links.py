@@ -15,7 +15,16 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from seedrail.dialects import identifier
 from seedrail.merge.decide.cases import CUTS, LEAVE, OWN
-from seedrail.merge.decide.cells import KEPT, LEFT_OUT, REFERENCED, cells, fills, stand_in
+from seedrail.merge.decide.cells import (
+    KEPT,
+    LEFT_OUT,
+    REFERENCED,
+    cells,
+    fills,
+    passing,
+    same_row,
+    stand_in,
+)
 from seedrail.merge.ledger import ABSENT, CUT, EXISTS, OWNER, PRESENT
 from seedrail.merge.plan import Plan, Statement, equal, is_there, leads
 from seedrail.merge.stage import DELETE, INSERT, UPDATE, StagedTable
@@ -26,6 +35,56 @@ _CELL = [
     "table_name", "seed_id", "column_name", "live_id", "first", "given", "wanted", "found", "kind", "fate",
     "verdict", "stands", "value",
 ]  # fmt: skip
+
+
+# -- rows that come at a stop to go again ----------------------------------------------------------------
+
+
+def pass_by(plan: Plan) -> Iterator[Statement]:
+    """At a stop on a way down, rows that are not the seed's where the way ends are in nobody's way.
+
+    Those that are there are adopted without a question. Those that would come are left out, for a value that
+    must be unique may be somebody's by now; unless a row that stays longer leads to one of them.
+    """
+    theirs = sa.select(passing.c.seed_id).where(same_row(passing, cells)).correlate(cells).exists()
+    yield Statement(sa.update(cells).where(cells.c.column_name == EXISTS, theirs).values(passes=sa.true()))
+    led_to = [lead for table in plan.tables for lead in _leads_to_passing(plan, table)]
+    nobody_leads = sa.not_(sa.or_(*led_to, sa.false()))
+    for table in plan.tables:
+        out = sa.and_(_passes(table, table.stage), table.stage.c.action == INSERT, nobody_leads)
+        told = _row_told(table, table.stage.c.position, sa.null(), LEFT_OUT, ABSENT)
+        yield Statement(sa.insert(cells).from_select(_CELL, told.where(out)))
+    for table in plan.tables:
+        left = sa.select(cells.c.seed_id).where(cells.c.table_name == table.name, cells.c.fate == LEFT_OUT)
+        yield Statement(
+            sa.update(table.stage).values(action=sa.null()).where(table.stage.c.seed_id.in_(left))
+        )
+
+
+def _passes(table: StagedTable, stage: Any) -> ColumnElement[bool]:
+    """Whether a staged row passes, and is nobody's."""
+    mine = sa.select(passing.c.seed_id).where(passing.c.table_name == table.name)
+    touched = cells.alias("touched")
+    rows = sa.select(touched.c.seed_id).where(touched.c.table_name == table.name)
+    # What was left out already is in that relation too.
+    rows = rows.where(sa.func.coalesce(touched.c.fate, "") != LEFT_OUT)
+    return sa.and_(stage.c.seed_id.in_(mine), stage.c.seed_id.not_in(rows))
+
+
+def _leads_to_passing(plan: Plan, table: StagedTable) -> Iterator[ColumnElement[bool]]:
+    """For each link, whether a row that does not pass leads to one that does."""
+    for name, key in table.frozen.foreign_keys.items():
+        parent = plan.staged(key.table)
+        if parent is None or name not in table.columns:
+            continue
+        child, above = table.stage.alias("child"), parent.stage.alias("above")
+        leads_to = child.c["n_" + name] == above.c.seed_id
+        yield (
+            sa.select(sa.literal_column("1"))
+            .select_from(sa.join(child, above, leads_to))
+            .where(~_passes(table, child), _passes(parent, above), above.c.action == INSERT)
+            .exists()
+        )
 
 
 # -- links that lead nowhere -----------------------------------------------------------------------------

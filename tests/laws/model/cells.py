@@ -33,6 +33,7 @@ class Cells:
         self.final = target if final is None else final
         self.up = self.target > self.source
         self.live: dict[Seeded, Id] = {}
+        self.passing: set[Seeded] = set()
         self.conflicts: list[Conflict] = []
         self.inserts: dict[Seeded, Row] = {}
         self.writes: dict[Seeded, Row] = {}

@@ -59,6 +59,7 @@ class _Move(Links):
         rows = self._rows()
         for row in rows:
             self.find(row)
+        self.passing = self._passing()
         # Rows that come are decided first: links of the others may lead to them.
         for row in sorted(rows, key=lambda row: row in self.live):
             self.decide(row)
@@ -74,6 +75,21 @@ class _Move(Links):
         states = self.history.states
         rows = {**states[self.source], **states[self.target], **dict.fromkeys(self.base.claims)}
         return sorted(rows, key=lambda row: (order.index(row[0]), row[1]))
+
+    def _passing(self) -> set[Seeded]:
+        """Rows that would come at a stop to go again, and that nobody else there leads to."""
+        if self.target == self.final:
+            return set()
+        before, there, after = (self.history.states[one] for one in (self.source, self.target, self.final))
+        passing = {
+            row for row in there if row not in {*before, *after, *self.live} and not self.base.claims.get(row)
+        }
+        led_to = {
+            (link.table, self.history.cell(self.target, row, name))
+            for row in there.keys() - passing
+            for name, link in self.table(row).links.items()
+        }
+        return set() if passing & led_to else passing
 
     def _live_rows(self) -> dict[str, dict[object, dict[str, object]]]:
         rows = deepcopy(self.base.rows)

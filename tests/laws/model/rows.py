@@ -57,6 +57,9 @@ class Rows(Cells):
             self._is_inserted(row)
 
     def _is_inserted(self, row: Seeded) -> None:
+        if row in self.passing:
+            self.claim(row, EXISTS, self.first(row, [EXISTS]), ABSENT, Stands.OWNER)
+            return
         self._insert(row)
         if self.up and self.base.claims.get(row):
             # An older life of this row has claims, which must not count in this one.
