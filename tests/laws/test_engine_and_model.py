@@ -27,7 +27,7 @@ BATCH = 12
 """Worlds that one test walks through."""
 
 BATCHES = {
-    "sqlite": {"quick": 12, "rest": 80, "long": 800},
+    "sqlite": {"quick": 10, "rest": 80, "long": 800},
     "postgresql": {"quick": 1, "rest": 24, "long": 80},
 }
 """How many batches there are in `make test`, behind it, and in `make test-long`."""

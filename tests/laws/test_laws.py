@@ -104,6 +104,7 @@ def _assert_rows_are_those_of_the_head(world: World) -> None:
         assert live == wanted
 
 
+@pytest.mark.long_on("postgresql")
 @given(history=histories(), at=st.integers(1, 4), during=edits, policy=st.sampled_from(["abort", "keep"]))
 def test_edits_between_up_and_down_survive_or_the_run_refuses(
     make: Make, history: Any, at: int, during: list[Edit], policy: str

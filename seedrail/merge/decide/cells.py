@@ -172,8 +172,11 @@ def know(plan: Plan) -> Iterator[Statement]:
     yield from map(Statement, plan.dialect.index(known_cells, ["table_name", "seed_id", "column_name"]))
 
 
-def _counted(plan: Plan) -> sa.Subquery:
-    """Each claim with whether it counts at the source and at the target, and its rank among those that do."""
+def _chapters(plan: Plan) -> sa.CTE:
+    """Each claim with whether it counts at the source and at the target, or lies above that.
+
+    The claims of the last chapter count: those from the last claim on EXISTS on.
+    """
     claim, opening = seed_claims.alias("claim"), seed_claims.alias("opening")
     target = sa.literal(plan.target)
 
@@ -183,20 +186,20 @@ def _counted(plan: Plan) -> sa.Subquery:
         last = found.order_by(opening.c.ordinal.desc()).limit(1).scalar_subquery()
         return sa.func.coalesce(last, 0)
 
-    names = [table.name for table in plan.tables]
-    chapters = (
-        sa.select(
-            claim,
-            (claim.c.position >= since()).label("now"),
-            (claim.c.position > target).label("above"),
-            sa.and_(
-                claim.c.position <= target, claim.c.position >= since(opening.c.position <= target)
-            ).label("below"),
-            (claim.c.stands != CUT).label("meets"),
-        )
-        .where(claim.c.table_name.in_(names))
-        .cte("chapters")
+    at_target = since(opening.c.position <= target)
+    rows = sa.select(
+        claim,
+        (claim.c.position >= since()).label("now"),
+        (claim.c.position > target).label("above"),
+        sa.and_(claim.c.position <= target, claim.c.position >= at_target).label("below"),
+        (claim.c.stands != CUT).label("meets"),
     )
+    return rows.where(claim.c.table_name.in_([table.name for table in plan.tables])).cte("chapters")
+
+
+def _counted(plan: Plan) -> sa.Subquery:
+    """Each claim with its rank among those of its cell that count."""
+    chapters = _chapters(plan)
     c = chapters.c
     met = {name: sa.and_(c[name], c.meets) for name in ("now", "above", "below")}
 

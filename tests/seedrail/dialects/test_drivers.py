@@ -78,7 +78,10 @@ def _over(world: World, connection: sa.Connection, command: Callable[[], None]) 
     command()
 
 
-DRIVERS = pytest.mark.parametrize("driver", ["psycopg2", "psycopg async", "asyncpg"])
+DRIVERS = pytest.mark.parametrize(
+    "driver",
+    ["asyncpg", *(pytest.param(name, marks=pytest.mark.long) for name in ("psycopg2", "psycopg async"))],
+)
 
 
 @DRIVERS
