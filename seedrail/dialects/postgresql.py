@@ -107,12 +107,12 @@ class PostgreSQLDialect(SeedDialect):
     def load(
         self, connection: Connection, table: sa.Table, columns: Sequence[tuple[str, ColumnType]]
     ) -> Load:
-        if copies(connection):
+        if _copies(connection):
             return _Copy(connection, table.name, [name for name, _ in columns])
         return _Inserts(connection, table.name, columns)
 
     def slower(self, connection: Connection) -> str:
-        if copies(connection):
+        if _copies(connection):
             return ""
         return (
             f"rows are sent as statements, for {connection.dialect.driver} is not asked for a COPY:"
@@ -124,7 +124,7 @@ class PostgreSQLDialect(SeedDialect):
 
         Without it rows come a statement each, and one may point at another of its table that is yet to come.
         """
-        if not copies(connection):
+        if not _copies(connection):
             return False
         named = [(None, name) for name in tables]
         if self.secured(connection, named):
@@ -420,7 +420,7 @@ class _Inserts:
         """Nothing is open between two batches."""
 
 
-def copies(connection: Connection) -> bool:
+def _copies(connection: Connection) -> bool:
     """Whether a connection's driver has COPY of psycopg's kind: it is the fastest way for rows to come."""
     return connection.dialect.driver == "psycopg" and not connection.dialect.is_async
 

@@ -28,13 +28,13 @@ from seedrail.integration.forgotten import NOT_BEGUN
 from seedrail.merge.bring_over import bring_over
 from seedrail.merge.database.session import online, refuse_row_security
 from seedrail.merge.ledger import LEDGER_VERSION, TABLE_NAMES, metadata, seed_state, stops_above
+from seedrail.merge.report.answers import Answers, DecisionError
 from seedrail.quoting import shown
 from seedrail.run_options import RunOptions
 from seedrail.schema.tables import in_foreign_key_order
 
 if TYPE_CHECKING:
     from seedrail.documents.sets import SeedCatalog
-    from seedrail.merge.report.answers import Answers
 
 log = logging.getLogger(__name__)
 
@@ -265,7 +265,6 @@ class SeedRun:
     def _move_sets(self, names: frozenset[str], source: str, target: str) -> Counter[tuple[str, str]]:
         # What only a move needs takes a while to import.
         from seedrail.merge.move import Move
-        from seedrail.merge.report.answers import DecisionError
         from seedrail.merge.report.conflicts import ConflictError
 
         moved: Counter[tuple[str, str]] = Counter()
@@ -355,14 +354,12 @@ def _journey(steps: Sequence[Any], rail: Rail) -> _Journey | None:
     return _Journey(first, rail.parent_of(last), first)
 
 
-def _answers(context: MigrationContext, options: RunOptions) -> "Answers":
+def _answers(context: MigrationContext, options: RunOptions) -> Answers:
     """The files for a run's conflicts; OptionError for a script, whose conflicts are its client's to find."""
     if context.as_sql:
         for name, value in (("seed_report", options.report), ("seed_decisions", options.decisions)):
             if value:
                 raise OptionError(f"{name} needs a database to look at; a script of --sql has none")
-    from seedrail.merge.report.answers import Answers
-
     return Answers(options.report, options.decisions)
 
 

@@ -47,9 +47,9 @@ class StagedTable:
     frozen: FrozenTable
     columns: tuple[str, ...]
     live: sa.Table
-    unseeded: Mapping[str, str] = field(default_factory=dict)
+    unseeded: Mapping[str, str]
     """The other live columns, with their constant defaults as SQL."""
-    upgrade: bool = True
+    upgrade: bool
     """Whether the move goes up."""
     links: Mapping[str, frozenset[str]] | None = None
     """Set for a table whose rows are loaded as they are: the ids that its optional links may hold."""
@@ -170,7 +170,7 @@ def staged_table(
     live_columns: Mapping[str, TypeEngine[Any]] | None,
     unseeded: Mapping[str, str],
     *,
-    upgrade: bool = True,
+    upgrade: bool,
 ) -> StagedTable:
     """The staging of a table; a column that the live table no longer has is left out.
 

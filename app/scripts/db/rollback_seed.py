@@ -22,8 +22,9 @@ def main(
     """Take all seed data back; the schema and what people wrote stay. Safe to run again."""
     with exit_codes():
         wait_for_database(wait, quiet=quiet)
-        options = {"seed_conflict": conflict, "seed_report": report, "seed_decisions": decisions}
-        revisions = rollback_seed(quiet=quiet, **options)
+        revisions = rollback_seed(
+            quiet=quiet, seed_conflict=conflict, seed_report=report, seed_decisions=decisions
+        )
         if not quiet:
             close_with(f"{describe_database()} is at {', '.join(revisions) or 'no revision'}")
 

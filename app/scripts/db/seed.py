@@ -23,8 +23,9 @@ def main(
     """Bring the database to the newest schema and seed data; safe to run again."""
     with exit_codes():
         wait_for_database(wait, quiet=quiet)
-        options = {"seed_conflict": conflict, "seed_report": report, "seed_decisions": decisions}
-        revisions = seed(quiet=quiet, seed_sets=sets, **options)
+        revisions = seed(
+            quiet=quiet, seed_sets=sets, seed_conflict=conflict, seed_report=report, seed_decisions=decisions
+        )
         if not quiet:
             close_with(f"{describe_database()} is at {', '.join(revisions)}")
 

@@ -60,21 +60,6 @@ def _of_cells(name: str, *columns: sa.Column[Any]) -> sa.Table:
 known_cells = _of_cells("seed_known", *_facts())
 """The cells of which the ledger has claims."""
 
-cells = _of_cells("seed_known", *_facts())
-"""The cells of which the ledger has claims."""
-
-cells = sa.Table(
-    "seed_known",
-    sa.MetaData(),
-    sa.Column("table_name", sa.Text()),
-    sa.Column("seed_id", sa.Uuid()),
-    sa.Column("column_name", sa.Text()),
-    *_facts(),
-    prefixes=["TEMPORARY"],
-    postgresql_on_commit="DROP",
-)
-"""The cells of which the ledger has claims."""
-
 cells = _of_cells(
     "seed_cell",
     sa.Column("live_id", sa.Uuid()),

@@ -24,6 +24,7 @@ from seedrail.merge.decide.cells import (
     passing,
     same_row,
     stand_in,
+    touched_rows,
 )
 from seedrail.merge.ledger import ABSENT, CUT, EXISTS, OWNER, PRESENT
 from seedrail.merge.plan import Plan, Statement, equal, is_there, leads
@@ -50,12 +51,16 @@ def pass_by(plan: Plan) -> Iterator[Statement]:
     yield Statement(sa.update(cells).where(cells.c.column_name == EXISTS, theirs).values(passes=sa.true()))
     led_to = [lead for table in plan.tables for lead in _leads_to_passing(plan, table)]
     nobody_leads = sa.not_(sa.or_(*led_to, sa.false()))
+    # At once for all tables: whether a row is touched is asked of the relation that this adds to.
+    out = [
+        _row_told(table, table.stage.c.position, sa.null(), LEFT_OUT, ABSENT).where(
+            _passes(table, table.stage), table.stage.c.action == INSERT, nobody_leads
+        )
+        for table in plan.tables
+    ]
+    yield Statement(sa.insert(cells).from_select(_CELL, sa.union_all(*out)))
     for table in plan.tables:
-        out = sa.and_(_passes(table, table.stage), table.stage.c.action == INSERT, nobody_leads)
-        told = _row_told(table, table.stage.c.position, sa.null(), LEFT_OUT, ABSENT)
-        yield Statement(sa.insert(cells).from_select(_CELL, told.where(out)))
-    for table in plan.tables:
-        left = sa.select(cells.c.seed_id).where(cells.c.table_name == table.name, cells.c.fate == LEFT_OUT)
+        left = touched_rows(table, cells.c.fate == LEFT_OUT)
         yield Statement(
             sa.update(table.stage).values(action=sa.null()).where(table.stage.c.seed_id.in_(left))
         )
@@ -64,11 +69,7 @@ def pass_by(plan: Plan) -> Iterator[Statement]:
 def _passes(table: StagedTable, stage: Any) -> ColumnElement[bool]:
     """Whether a staged row passes, and is nobody's."""
     mine = sa.select(passing.c.seed_id).where(passing.c.table_name == table.name)
-    touched = cells.alias("touched")
-    rows = sa.select(touched.c.seed_id).where(touched.c.table_name == table.name)
-    # What was left out already is in that relation too.
-    rows = rows.where(sa.func.coalesce(touched.c.fate, "") != LEFT_OUT)
-    return sa.and_(stage.c.seed_id.in_(mine), stage.c.seed_id.not_in(rows))
+    return sa.and_(stage.c.seed_id.in_(mine), stage.c.seed_id.not_in(touched_rows(table)))
 
 
 def _leads_to_passing(plan: Plan, table: StagedTable) -> Iterator[ColumnElement[bool]]:

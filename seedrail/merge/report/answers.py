@@ -16,8 +16,7 @@ import msgspec
 
 from seedrail.errors import FAULT_LIMIT, OptionError, SeedError
 from seedrail.quoting import one_line, quoted, shown
-
-KEEP, OVERWRITE = "keep", "overwrite"
+from seedrail.run_options import Policy
 
 Cell = tuple[str, str, str]
 """A table, a seed id, and a column: an empty one for the row itself."""
@@ -63,7 +62,7 @@ class Decision:
     @property
     def overwrite(self) -> bool:
         """Whether the seed's value wins."""
-        return self.entry.decision == OVERWRITE
+        return self.entry.decision == Policy.OVERWRITE.value
 
     def fault(self, now: Entry | None) -> str | None:
         """Why it does not hold for a conflict as it is now, or for none; None where it does."""
@@ -107,7 +106,7 @@ class DecisionError(SeedError):
 
 def choices(kind: str) -> list[str]:
     """What may be decided of a kind of conflict."""
-    return [KEEP, OVERWRITE] if kind in _DECIDABLE else [KEEP]
+    return [Policy.KEEP, Policy.OVERWRITE] if kind in _DECIDABLE else [Policy.KEEP]
 
 
 class Answers:
@@ -115,7 +114,6 @@ class Answers:
 
     def __init__(self, report: str = "", decisions: str = "") -> None:
         self.report = Path(report) if report else None
-        self._partial = self.report and self.report.with_name(f"{self.report.name}.partial")
         self.name = decisions
         self._made = _read(Path(decisions)) if decisions else {}
         self._used: set[tuple[str, str]] = set()
@@ -129,12 +127,13 @@ class Answers:
 
     def begin(self) -> None:
         """Begin the report, beside the file whose place it will take; OptionError where that cannot be."""
-        if self._partial is None or self._file is not None:
+        if self.report is None or self._file is not None:
             return
+        partial = self.report.with_name(f"{self.report.name}.partial")
         try:
-            self._file = self._partial.open("w", encoding="utf-8")
+            self._file = partial.open("w", encoding="utf-8")
         except OSError as error:
-            raise OptionError(f"seed_report: cannot write {shown(self._partial)}: {error.strerror}") from None
+            raise OptionError(f"seed_report: cannot write {shown(partial)}: {error.strerror}") from None
 
     def of(self, source: str, target: str) -> list[Decision]:
         """The decisions made for a move."""
@@ -149,20 +148,20 @@ class Answers:
 
     def end(self) -> None:
         """The report is whole: it takes its place."""
-        if self._file is None or self._partial is None or self.report is None:
+        if self._file is None or self.report is None:
             return
         with self._file as file:
             file.flush()
             os.fsync(file.fileno())
-        self._partial.replace(self.report)
+        Path(file.name).replace(self.report)
         self._file = None
 
     def abandon(self) -> None:
         """The run ended by something else than conflicts: what was there stays."""
-        if self._file is not None and self._partial is not None:
+        if self._file is not None:
             self._file.close()
             with suppress(OSError):
-                self._partial.unlink()
+                Path(self._file.name).unlink()
             self._file = None
 
     @property

@@ -165,7 +165,9 @@ class _Comparison:
         progress.begin("comparing", self.rail.size(SEED_BASE, self.revision))
         live = read_live(self.connection, self.dialect, self.frozen)
         staged = [
-            staged_table(table, live.columns.get(table.name), live.unseeded.get(table.name, {}))
+            staged_table(
+                table, live.columns.get(table.name), live.unseeded.get(table.name, {}), upgrade=False
+            )
             for table in self.frozen
         ]
         self._load(staged, progress)

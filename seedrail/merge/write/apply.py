@@ -146,16 +146,16 @@ def push(plan: Plan) -> Iterator[Statement]:
 def _place(plan: Plan) -> ColumnElement[Any]:
     """Where a claim of a way down belongs."""
     c, place, other = cells.c, places.alias("place"), cells.alias("other")
-    of_row = (same_row(place, cells),)
+    of_row = same_row(place, cells)
     cut = c.verdict.in_([CUTS, WHOLE])
     enters = sa.or_(c.way == ENTERS, c.fate == LEFT_OUT)
     column = sa.case((cut, c.column_name), (enters, EXISTS), else_=c.column_name)
-    own = sa.select(place.c.position).where(*of_row, place.c.column_name == column)
-    born = sa.select(place.c.position).where(*of_row, place.c.column_name == EXISTS)
+    own = sa.select(place.c.position).where(of_row, place.c.column_name == column)
+    born = sa.select(place.c.position).where(of_row, place.c.column_name == EXISTS)
     # A row that is missed: the last of the revisions that gave it what it has not got.
     columns = sa.select(other.c.column_name).where(same_row(other, cells), other.c.column_name != EXISTS)
     last = sa.select(sa.func.max(place.c.position)).where(
-        *of_row, place.c.column_name.in_(columns.correlate(cells))
+        of_row, place.c.column_name.in_(columns.correlate(cells))
     )
     at_target = sa.func.coalesce(
         sa.and_(
