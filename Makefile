@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Workers take tests from each other at the end, so that none waits for the slowest.
-PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal -q
+# Tests are compiled once, whatever the shell says of bytecode: to rewrite their asserts takes each worker seconds.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n auto --dist worksteal -q
 
 .DEFAULT_GOAL := help
 .PHONY: help install dev seed rollback test test-rest test-long bench format lint types alembic-check check clean

