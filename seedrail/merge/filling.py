@@ -174,9 +174,10 @@ class Filling:
             ("seed_id", UUID),
             ("column_name", TEXT),
             ("kind", TEXT),
+            ("by", TEXT),
             ("overwrite", BOOLEAN),
         ]
-        rows: list[Sequence[Any]] = [(*one.entry.cell, one.entry.kind, one.overwrite) for one in made]
+        rows: list[Sequence[Any]] = [(*one.entry.conflict, one.overwrite) for one in made]
         with self._loader() as loader:
             loader.load(decisions, columns, rows)
         self.index(decisions, ["table_name", "seed_id", "column_name"])

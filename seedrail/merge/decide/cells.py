@@ -101,7 +101,13 @@ places = _of_cells("seed_place", sa.Column("position", sa.Integer()))
 passing = _of_cells("seed_passing")
 """At a stop on a way down: the rows that enter there, and are in no state where the way ends."""
 
-decisions = _of_cells("seed_decision", sa.Column("kind", sa.Text()), sa.Column("overwrite", sa.Boolean()))
+decisions = _of_cells(
+    "seed_decision",
+    sa.Column("kind", sa.Text()),
+    # Of `referenced`: the foreign key, of which several may point at a row.
+    sa.Column("by", sa.Text()),
+    sa.Column("overwrite", sa.Boolean()),
+)
 """Conflicts that were decided one by one, ahead of the policy."""
 
 _ROW, _FACT = cells.alias("row"), known_cells.alias("fact")
@@ -116,7 +122,8 @@ def same_row(one: Any, other: Any) -> ColumnElement[bool]:
 def decided(cell: Any) -> sa.Select[Any]:
     """Whether the seed wins a cell's conflict, where that was decided."""
     made = decisions.c
-    of_conflict = made.column_name == cell.c.column_name, made.kind == cell.c.kind
+    by = sa.or_(made.by.is_(None), made.by == sa.type_coerce(cell.c.wanted, sa.Text()))
+    of_conflict = made.column_name == cell.c.column_name, made.kind == cell.c.kind, by
     return sa.select(made.overwrite).where(same_row(decisions, cell), *of_conflict)
 
 

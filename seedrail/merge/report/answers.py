@@ -18,8 +18,11 @@ from seedrail.errors import FAULT_LIMIT, OptionError, SeedError
 from seedrail.quoting import one_line, quoted, shown
 from seedrail.run_options import Policy
 
-Cell = tuple[str, str, str]
-"""A table, a seed id, and a column: an empty one for the row itself."""
+Asked = tuple[str, str, str, str, str | None]
+"""A conflict: table, seed id, column (an empty one for the row itself), kind, and the foreign key it is by.
+
+One cell may have several: an edit that is overwritten, by a link that leads nowhere.
+"""
 
 _DECIDABLE = frozenset({"edited", "exists", "edited row", "edited before", "deleted"})
 """The kinds of conflicts in which the seed's value may win: no policy takes rows that others point at."""
@@ -47,9 +50,9 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True):
     decision: Literal["keep", "overwrite"] | None = None
 
     @property
-    def cell(self) -> Cell:
-        """Which cell it is about."""
-        return self.table, self.id, self.column
+    def conflict(self) -> Asked:
+        """Which conflict it is, of those of its move."""
+        return self.table, self.id, self.column, self.kind, self.by
 
 
 @dataclass(frozen=True)
@@ -192,8 +195,8 @@ def _read(path: Path) -> Mapping[tuple[str, str], list[Decision]]:
                 f"{where}: {shown(entry.kind)} cannot be decided as {entry.decision}: rows that others point"
                 " at stay, and links lead to no row that is gone"
             )
-        if (entry.move, entry.cell) in seen:
+        if (entry.move, entry.conflict) in seen:
             raise OptionError(f"{where}: is decided twice")
-        seen.add((entry.move, entry.cell))
+        seen.add((entry.move, entry.conflict))
         made.setdefault(entry.move, []).append(Decision(number, entry))
     return made

@@ -13,7 +13,7 @@ from seedrail.history.rownames import RowNames
 from seedrail.merge.decide.cells import cells, decided
 from seedrail.merge.decide.links import pointing_rows
 from seedrail.merge.plan import Plan
-from seedrail.merge.report.answers import Cell, Decision, Entry, choices
+from seedrail.merge.report.answers import Decision, Entry, choices
 from seedrail.quoting import quoted, shown
 from seedrail.run_options import Policy
 
@@ -187,7 +187,7 @@ def read_entries(
     connection: Connection, plan: Plan, names: RowNames, move: tuple[str, str], decisions: Sequence[Decision]
 ) -> Iterator[Entry]:
     """All conflicts of a move for its report, with what was decided of them."""
-    made = {one.entry.cell: one.entry.decision for one in decisions}
+    made = {one.entry.conflict: one.entry.decision for one in decisions}
     for row in _ordered(connection, plan, names, sa.select(conflicts(plan))) if plan.tables else ():
         points = row.kind == "referenced"
         entry = Entry(
@@ -205,18 +205,16 @@ def read_entries(
         else:
             entry.wanted, entry.found = row.wanted, row.found
         if row.is_decided:
-            entry.decision = made[entry.cell]
+            entry.decision = made[entry.conflict]
         yield entry
 
 
 def faults(entries: Iterable[Entry], decisions: Sequence[Decision]) -> list[str]:
     """Why decisions do not hold for a move's conflicts, in the file's order."""
-    made = {one.entry.cell: one for one in decisions}
-    now: dict[Cell, Entry] = {}
-    for entry in entries:
-        if entry.cell in made:
-            now[entry.cell] = entry
-    said = (one.fault(now.get(cell)) for cell, one in made.items())
+    # Of a kind that is another by now, what it is now is told.
+    now = {entry.conflict[:3]: entry for entry in entries}
+    now |= {entry.conflict: entry for entry in entries}
+    said = (one.fault(now.get(one.entry.conflict) or now.get(one.entry.conflict[:3])) for one in decisions)
     return [fault for fault in said if fault is not None]
 
 

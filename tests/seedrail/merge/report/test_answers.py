@@ -160,6 +160,45 @@ def test_a_row_that_others_point_at_can_be_kept_alone(make: Make) -> None:
 
 
 @pytest.mark.long_on("postgresql")
+def test_of_a_cell_with_two_conflicts_each_is_decided(make: Make) -> None:
+    """The seed wins against the edit, and its link leads to a row that is gone."""
+    free, linked = groups(a=1), groups(a=1)
+    for state, parent in ((free, None), (linked, "p")):
+        state["nodes"] = {node_id(name, "a"): node(name, "a") for name in ("p", "other")}
+        state["nodes"][node_id("child", "a")] = node("child", "a", parent)
+    made = world(make, free, linked)
+    with made.user() as connection:
+        other = sa.select(NODES.c.id).where(NODES.c.name == "other").scalar_subquery()
+        connection.execute(sa.update(NODES).where(NODES.c.name == "child").values(parent_id=other))
+        connection.execute(sa.delete(NODES).where(NODES.c.name == "p"))
+    decide(made, report(made, 2, up=True), lambda line: "overwrite")
+    lines = report(made, 2, up=True)
+    assert [(line["kind"], line["column"], line["decision"]) for line in lines] == [
+        ("edited", "parent_id", "overwrite"),
+        ("unlinked", "parent_id", None),
+    ]
+    decide(made, lines, lambda line: line["decision"] or "keep")
+    report(made, 2, up=True)
+    assert made.database.rows("SELECT parent_id FROM nodes WHERE name = 'child'") == [(None,)]
+
+
+def test_of_two_keys_by_which_rows_point_each_is_decided(make: Make) -> None:
+    made = world(make, groups(a=1), {})
+    with made.user() as connection:
+        connection.execute(sa.text("CREATE TABLE ones (id INTEGER PRIMARY KEY, g UUID REFERENCES groups)"))
+        connection.execute(sa.text("CREATE TABLE twos (id INTEGER PRIMARY KEY, g UUID REFERENCES groups)"))
+        for table in ("ones", "twos"):
+            connection.execute(sa.text(f"INSERT INTO {table} SELECT 1, id FROM groups"))
+    lines = report(made, 2, up=True)
+    assert [line["by"] for line in lines] == ["ones.g", "twos.g"]
+    decide(made, lines, lambda line: "keep" if line["by"] == "ones.g" else None)
+    lines = report(made, 2, up=True)
+    assert [line["decision"] for line in lines] == ["keep", None]
+    decide(made, lines, lambda line: "keep")
+    report(made, 2, up=True)
+    assert made.database.scalar("SELECT count(*) FROM groups") == 1
+
+
 def test_without_conflicts_the_report_is_empty(make: Make) -> None:
     assert report(world(make, groups(a=1), groups(a=2)), 2, up=True) == []
 
