@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from seedrail.failures import DatabaseFailure, failure_of, named_failures
     from seedrail.history.history import SEED_BASE
     from seedrail.history.rail import Rail
+    from seedrail.integration import operations
     from seedrail.integration.drift import report_drift
     from seedrail.integration.plugin import begin, options
     from seedrail.merge.database.standins import StandIn
@@ -66,6 +67,7 @@ __all__ = [
     "harmless",
     "name_problem",
     "named_failures",
+    "operations",
     "options",
     "quoted",
     "report_drift",
@@ -103,6 +105,7 @@ _HOMES = {
     "harmless": "quoting",
     "name_problem": "documents.texts",
     "named_failures": "failures",
+    "operations": "integration.operations",
     "options": "integration.plugin",
     "quoted": "quoting",
     "report_drift": "integration.drift",
@@ -118,4 +121,6 @@ def __getattr__(name: str) -> Any:
         home = _HOMES[name]
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    return getattr(import_module(f"{__name__}.{home}"), name)
+    module = import_module(f"{__name__}.{home}")
+    # What revisions import, so that `op` knows the seeds' operations, is a module.
+    return module if home.endswith(f".{name}") else getattr(module, name)

@@ -175,8 +175,11 @@ def _seed_script(
         upgrade_ops=UpgradeOps(cast(Any, operations)),
         downgrade_ops=DowngradeOps(cast(Any, [DowngradeSeedsOp(revision)])),
         head=cast(Any, tuple(parents)),
-        imports={_pins(path.name, sha256(content))},
+        imports={_OPERATIONS, _pins(path.name, sha256(content))},
     )
+
+
+_OPERATIONS = "from seedrail import operations  # noqa: F401 - op.upgrade_seeds, whatever env.py imports"
 
 
 def _pins(changes: str, digest: str) -> str:

@@ -211,10 +211,10 @@ def read_entries(
 
 def faults(entries: Iterable[Entry], decisions: Sequence[Decision]) -> list[str]:
     """Why decisions do not hold for a move's conflicts, in the file's order."""
+    now = {entry.conflict: entry for entry in entries}
     # Of a kind that is another by now, what it is now is told.
-    now = {entry.conflict[:3]: entry for entry in entries}
-    now |= {entry.conflict: entry for entry in entries}
-    said = (one.fault(now.get(one.entry.conflict) or now.get(one.entry.conflict[:3])) for one in decisions)
+    of_cells = {entry.conflict[:3]: entry for entry in entries}
+    said = (one.fault(now.get(one.entry.conflict, of_cells.get(one.entry.conflict[:3]))) for one in decisions)
     return [fault for fault in said if fault is not None]
 
 

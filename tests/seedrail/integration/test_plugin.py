@@ -1,6 +1,7 @@
 """An application of one's own: Alembic's stock templates, its own hooks, and what env.py may forget."""
 
 import logging
+import os
 from argparse import Namespace
 from io import StringIO
 from pathlib import Path
@@ -15,6 +16,8 @@ from sqlalchemy.engine import make_url
 
 from seedrail import SetupError
 from tests.support.databases import Database
+from tests.support.processes import start
+from tests.support.project import ROOT, end
 from tests.support.workshop import Workshop
 
 
@@ -223,6 +226,31 @@ def test_what_env_py_forgets_is_said_at_the_first_command(
     with pytest.raises(SetupError, match=sentence):
         shop.ship("more") if name == "revision" else shop.run("upgrade", "head")
     assert len([*(shop.root / "migrations/versions").glob("*.py")]) == 1
+
+
+def test_an_env_py_that_never_heard_of_seeds_is_told_by_the_first_seed_revision(tmp_path: Path) -> None:
+    """As Alembic writes it, in a process that has imported nothing of the seeds."""
+    ini, history = tmp_path / "alembic.ini", tmp_path / "migrations"
+    command.init(Config(str(ini), stdout=StringIO()), str(history))
+    text = ini.read_text().replace("driver://user:pass@localhost/dbname", f"sqlite:///{tmp_path / 'a.db'}")
+    ini.write_text(text)
+    (history / "versions" / "seed_base.py").write_text(
+        "from alembic import op\nfrom seedrail import operations\n"
+        'revision, down_revision, branch_labels, depends_on = "seed_base", None, None, None\n'
+        "def upgrade(): op.create_seed_ledger(version=1)\n"
+        "def downgrade(): op.drop_seed_ledger(version=1)\n"
+    )
+    outcome = end(start(("alembic", "-c", str(ini), "upgrade", "head"), ROOT, os.environ))
+    assert outcome.code == 255
+    assert "write `with seedrail.begin(context):` where it says" in outcome.text
+    assert "Traceback" not in outcome.text
+
+
+def test_a_generated_revision_brings_the_operations_that_it_calls(shop: Shop) -> None:
+    shop.begin_history()
+    shop.ship("first")
+    file = next(path for path in (shop.root / "migrations/versions").glob("*first*.py"))
+    assert "\nfrom seedrail import operations  # noqa: F401 - op.upgrade_seeds" in file.read_text()
 
 
 @pytest.mark.parametrize(
