@@ -38,7 +38,7 @@ def document(task: Task) -> Work:
 
     def run() -> str:
         changes = diff({name: {} for name in catalog.tables}, read_rows(catalog))
-        content, _ = encode(Header("seed_0001", SEED_BASE, "", catalog.tables), changes)
+        content, _ = encode(Header("seed_0001", SEED_BASE, "", catalog.tables), changes, {})
         write(path, content)
         return sha256(content)
 

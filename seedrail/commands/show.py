@@ -78,7 +78,7 @@ def _found(rail: Rail, revision: str) -> SeedRevision:
 
 def _named(change: Change, tables: Mapping[str, FrozenTable]) -> Iterator[Key]:
     """The row itself, and the rows that it points or pointed at."""
-    yield change.sort_key
+    yield change.seed_row
     links = tables[change.table].foreign_keys
     for row in (change.old or {}, change.new or {}):
         yield from ((links[name].table, row[name]) for name in row if name in links and row[name] is not None)

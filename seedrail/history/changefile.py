@@ -1,7 +1,8 @@
 """Change files: the changes of one seed revision as canonical JSON lines, pinned by SHA-256.
 
-The first line is a header with the parent's digest and the frozen tables; then one line a row change.
-The same changes give the same bytes.
+The first line is a header with the parent's digest and the frozen tables, parents first; then one line a row
+change, table by table, by the row's natural key in words. The same changes give the same bytes. Files of
+format 1 are read: they have no words, and are sorted by table and seed id.
 """
 
 import gzip
@@ -9,31 +10,34 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from operator import lt
+from operator import itemgetter, lt
 from pathlib import Path
 from typing import IO, Any
 
-from msgspec import Raw
-
 from seedrail.errors import ChangeFileError
 from seedrail.files import opened
-from seedrail.history.changes import Change
+from seedrail.history.changes import Change, Row, State
 from seedrail.history.lines import RESTORE, Line, decode_lines
-from seedrail.schema.identity import canonical_json, canonical_object
-from seedrail.schema.tables import FrozenTable
+from seedrail.schema.identity import canonical_json, canonical_object, words
+from seedrail.schema.tables import FrozenTable, in_foreign_key_order
 
-FORMAT = 1
-COMPRESS_FROM = 1_000_000
-"""Bytes from which a change file is stored as gzip."""
+FORMAT = 2
+FORMATS = (1, 2)
+TEXT_UP_TO = 8_000_000
+"""Bytes up to which a change file is stored as text, which can be read and compared; above, as gzip."""
 COMPRESS_LEVEL = 6
 """gzip's own default: Python's takes twice the time for the last percent."""
 
 _CHUNK = 1 << 17
 """Bytes that are read at a time: some hundred rows, few enough to stay in a processor's cache."""
+
+
+Order = Callable[[Line], tuple[Any, ...]]
+"""What the lines of a file are sorted by."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Header:
     parent: str
     parent_sha256: str
     tables: Mapping[str, FrozenTable]
+    format: int = FORMAT
 
     def to_line(self) -> str:
         """The header as the file's first line."""
@@ -52,20 +57,66 @@ class Header:
                 "format": FORMAT,
                 "revision": self.revision,
                 "parent": {"revision": self.parent, "sha256": self.parent_sha256},
-                "tables": [self.tables[name].to_json() for name in sorted(self.tables)],
+                "tables": [table.to_json() for table in in_foreign_key_order(self.tables.values())],
             }
         )
 
+    @property
+    def order(self) -> Order:
+        """The order of the file's lines."""
+        return BY_ID if self.format == 1 else order_of(self.tables)
 
-def encode(header: Header, changes: Iterable[Change]) -> tuple[bytes, str]:
-    """The bytes of a change file and its suffix, `.jsonl` or `.jsonl.gz`."""
+
+def order_of(tables: Iterable[str]) -> Order:
+    """By table, in the order given, and by the rows' words."""
+    ranks = {name: rank for rank, name in enumerate(tables)}
+    unknown = len(ranks)
+
+    def order(line: Line) -> tuple[Any, ...]:
+        return ranks.get(line.table, unknown), line.table, bytes(line.row), line.id
+
+    return order
+
+
+def BY_ID(line: Line) -> tuple[str, str]:  # noqa: N802 - an order among others
+    """The order of format 1, which has no words."""
+    return line.seed_row
+
+
+def encode(
+    header: Header, changes: Iterable[Change], known: State, text_up_to: int = TEXT_UP_TO
+) -> tuple[bytes, str]:
+    """The bytes of a change file and its suffix, `.jsonl` or `.jsonl.gz`.
+
+    `known` are the rows before the changes, which names them: released ones too. A file of more than
+    `text_up_to` bytes is compressed.
+    """
     content = bytearray(header.to_line().encode() + b"\n")
-    for change in changes:
-        content += _to_line(change)
+    for line in _lines(header, list(changes), known):
+        content += line
         content += b"\n"
-    if len(content) < COMPRESS_FROM:
+    if len(content) <= text_up_to:
         return bytes(content), ".jsonl"
     return gzip.compress(content, COMPRESS_LEVEL, mtime=0), ".jsonl.gz"
+
+
+def _lines(header: Header, changes: Sequence[Change], known: State) -> Iterator[bytes]:
+    """The changes as lines, table by table, by the rows' words."""
+    coming = {one.seed_row: one.new for one in changes if one.old is None and one.new is not None}
+
+    def find(table: str, id_: str) -> Row | None:
+        return coming.get((table, id_)) or known.get(table, {}).get(id_)
+
+    tables = [table.name for table in in_foreign_key_order(header.tables.values())]
+    ranks = {name: rank for rank, name in enumerate(tables)}
+    text = words(header.tables, find)
+    lines = [
+        (ranks.get(one.table, len(ranks)), str(one.table), text(one.table, one.id), one.id, one)
+        for one in changes
+    ]
+    # No two are of one row, so that changes are never compared.
+    for _, table, row, id_, change in sorted(lines, key=itemgetter(0, 1, 2, 3)):
+        yield _to_line(table, row, id_, change)
 
 
 def sha256(content: bytes) -> str:
@@ -141,8 +192,9 @@ class ChangeFile:
         `seen` is told how many bytes were read; they add up to `size`, more or less.
         """
         with self._opened() as file:
-            file.readline()
-            number, rest, last, told = 2, b"", ("", ""), 0
+            header = self._parse_header(file.readline())
+            order, last = header.order, ()
+            number, rest, told = 2, b"", 0
             while chunk := file.read(_CHUNK):
                 if seen is not None:
                     # Of a compressed file, the position in what is stored.
@@ -151,17 +203,22 @@ class ChangeFile:
                     told = read
                 body, newline, rest = (rest + chunk).rpartition(b"\n")
                 if newline:
-                    lines = self._checked(body, number, last)
+                    lines = self._checked(body, number, header.format, order, last)
                     yield lines
-                    number, last = number + len(lines), lines[-1].sort_key
+                    number, last = number + len(lines), order(lines[-1])
             if rest:
-                yield self._checked(rest, number, last)
+                yield self._checked(rest, number, header.format, order, last)
 
-    def _checked(self, body: bytes, number: int, last: tuple[str, str]) -> list[Line]:
+    def _checked(
+        self, body: bytes, number: int, format_: int, order: Order, last: tuple[Any, ...]
+    ) -> list[Line]:
         lines = decode_lines(body)
         if isinstance(lines, int):
             raise self._malformed(number + lines, "is not a row change")
-        keys = [last, *((line.table, line.id) for line in lines)]
+        if format_ > 1 and not all(line.row for line in lines):
+            index = next(index for index, line in enumerate(lines) if not line.row)
+            raise self._malformed(number + index, "does not say its row's natural key")
+        keys = [last, *map(order, lines)]
         if not all(map(lt, keys, keys[1:])):
             index = next(index for index, key in enumerate(keys[1:]) if key <= keys[index])
             raise self._malformed(number + index, "is out of order")
@@ -181,10 +238,10 @@ class ChangeFile:
         try:
             entry = json.loads(line)
             version = entry["format"]
-            if version != FORMAT:
+            if version not in FORMATS:
                 raise ChangeFileError(
                     self.path.name,
-                    f"has format {version!r}, this engine reads {FORMAT}",
+                    f"has format {version!r}, this engine reads {' and '.join(map(str, FORMATS))}",
                     "use the version of the project that wrote it, or a newer one",
                 )
             tables = [FrozenTable.from_json(table) for table in entry["tables"]]
@@ -194,6 +251,7 @@ class ChangeFile:
                 parent["revision"],
                 parent["sha256"],
                 {table.name: table for table in tables},
+                version,
             )
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise self._malformed(1, "is not a header") from None
@@ -202,16 +260,16 @@ class ChangeFile:
         return ChangeFileError(self.path.name, f"line {number} {problem}", RESTORE)
 
 
-def _to_line(change: Change) -> Raw:
+def _to_line(table: str, row: bytes, id_: str, change: Change) -> bytes:
+    """A change as text: first what people look for."""
     kind = change.kind
     # A whole row is written without its NULLs; an update says NULL where it sets or expects it.
     nulls = kind in ("update", "return")
-    # The name of a table is a `str` of SQLAlchemy's own kind.
-    entry: dict[str, Any] = {"table": str(change.table), "id": change.id}
+    line = b'{"table":%b,"row":%b,"id":"%b"' % (canonical_json(table).encode(), row, id_.encode())
     if change.old:
-        entry["old"] = canonical_object(change.old, nulls=nulls)
+        line += b',"old":%b' % bytes(canonical_object(change.old, nulls=nulls))
     if kind in ("release", "return"):
-        entry[kind] = True
+        line += b',"%b":true' % kind.encode()
     if change.new and kind != "release":
-        entry["new"] = canonical_object(change.new, nulls=nulls)
-    return canonical_object(entry)
+        line += b',"new":%b' % bytes(canonical_object(change.new, nulls=nulls))
+    return line + b"}"

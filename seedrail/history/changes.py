@@ -1,12 +1,8 @@
 """Changes of seed rows and their algebra: apart (diff), one after the other (compose), backwards (invert)."""
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from heapq import merge
-from itertools import chain, groupby
-from operator import attrgetter, itemgetter
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 Row = Mapping[str, Any]
 
@@ -47,8 +43,8 @@ class Change:
         return _standing(self.new, self.released)
 
     @property
-    def sort_key(self) -> tuple[str, str]:
-        """The order of every change file."""
+    def seed_row(self) -> tuple[str, str]:
+        """Its table and seed id."""
         return self.table, self.id
 
     @property
@@ -138,72 +134,6 @@ def _difference(table: str, id_: str, old: Row | None, new: Row | None, assumed:
 def changed_columns(old: Row, new: Row) -> list[str]:
     """The columns of a new row that the old one has another value for."""
     return [name for name in new if not _same(old.get(name), new[name])]
-
-
-class Sorted(Protocol):
-    """Something of one row."""
-
-    @property
-    def sort_key(self) -> tuple[str, str]:
-        """Table and seed id."""
-
-
-T = TypeVar("T", bound=Sorted)
-
-
-def merged(runs: Sequence[Iterable[Sequence[T]]], main: int = 0) -> Iterator[list[tuple[int, Sequence[T]]]]:
-    """What sorted runs, given in blocks, hold of each row: streamed, in the runs' order, with their number.
-
-    Rows of the run numbered `main`, the longest if possible, pass by many at a time where no other run
-    has anything of them; where several runs have something of a row, it passes by alone.
-    """
-    others = _grouped(merge(*(_keyed(number, run) for number, run in enumerate(runs) if number != main)))
-    key, group = next(others, _END)
-    for block in runs[main] if runs else ():
-        start = 0
-        while key <= block[-1].sort_key:
-            here = bisect_left(block, key, start, key=attrgetter("sort_key"))
-            if here > start:
-                yield [(main, block[start:here])]
-            start = here
-            if block[here].sort_key == key:
-                # Numbers differ, so that the entries themselves are never compared.
-                group = sorted([*group, (main, block[here : here + 1])], key=itemgetter(0))
-                start += 1
-            yield group
-            key, group = next(others, _END)
-        if start < len(block):
-            yield [(main, block[start:] if start else block)]
-    while group:
-        yield group
-        key, group = next(others, _END)
-
-
-_END: tuple[tuple[str, str], list[Any]] = (("\U0010ffff", ""), [])
-"""Above the key of every row."""
-
-
-def _grouped(
-    entries: Iterable[tuple[tuple[str, str], int, T]],
-) -> Iterator[tuple[tuple[str, str], list[tuple[int, Sequence[T]]]]]:
-    for key, group in groupby(entries, key=itemgetter(0)):
-        yield key, [(number, [one]) for _, number, one in group]
-
-
-def _keyed(number: int, run: Iterable[Sequence[T]]) -> Iterator[tuple[tuple[str, str], int, T]]:
-    for one in chain.from_iterable(run):
-        yield one.sort_key, number, one
-
-
-def net(runs: Sequence[Iterable[Change]]) -> Iterator[Change]:
-    """The net changes of sorted runs applied one after the other, streamed and sorted.
-
-    Rows that end where they began are left out.
-    """
-    for group in merged([([change] for change in run) for run in runs]):
-        total = net_of(change for _, changes in group for change in changes)
-        if total is not None:
-            yield total
 
 
 def net_of(changes: Iterable[Change]) -> Change | None:

@@ -21,19 +21,21 @@ UNREADABLE = (MsgspecError, UnicodeDecodeError, RecursionError)
 class Line(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A row change as it stands in a file; an absent row is an empty Raw.
 
-    It holds text alone, which the garbage collector need not follow.
+    `row` are its words, the natural key, in files that have them. It holds text alone, which the garbage
+    collector need not follow.
     """
 
     table: str
     id: Annotated[str, Meta(min_length=36, max_length=36)]
+    row: Raw = Raw()
     old: Raw = Raw()
     new: Raw = Raw()
     release: bool = False
     returns: bool = field(default=False, name="return")
 
     @property
-    def sort_key(self) -> tuple[str, str]:
-        """The order of every change file."""
+    def seed_row(self) -> tuple[str, str]:
+        """Its table and seed id."""
         return self.table, self.id
 
     def change(self, revision: str) -> Change:
@@ -87,13 +89,13 @@ def lone_or_net(
 ) -> Iterator[Lone | Change]:
     """What the numbered lines of one row, or many lone lines, come to; a move down takes them back."""
     if len(group) > 1:
-        yield from _net(group, revisions, upward)
+        yield from net_lines(group, revisions, upward=upward)
         return
     number, lines = group[0]
     for (table, kind), alike in groupby(lines, key=_kind):
         if kind == "other":
             for line in alike:
-                yield from _net([(number, [line])], revisions, upward)
+                yield from net_lines([(number, [line])], revisions, upward=upward)
         elif kind == "new":
             rows = [(line.id, line.new) for line in alike]
             yield Lone(table, "insert" if upward else "delete", revisions[number], rows)
@@ -110,7 +112,10 @@ def _kind(line: Line) -> tuple[str, str]:
     return line.table, "other"
 
 
-def _net(group: list[tuple[int, Sequence[Line]]], revisions: Sequence[str], upward: bool) -> Iterator[Change]:
+def net_lines(
+    group: list[tuple[int, Sequence[Line]]], revisions: Sequence[str], *, upward: bool
+) -> Iterator[Change]:
+    """What the numbered lines of one row come to, if anything; a move down takes them back."""
     change = net_of(change_of(line, revisions[number]) for number, lines in group for line in lines)
     if change is not None:
         yield change if upward else change.inverse()

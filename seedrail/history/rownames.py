@@ -54,8 +54,8 @@ class RowNames:
                 if isinstance(entry, Lone):
                     for id_, row in entry.only(wanted).rows:
                         found.setdefault((entry.table, id_), json.loads(bytes(row)))
-                elif entry.sort_key in wanted:
-                    found.setdefault(entry.sort_key, entry.new or {})
+                elif entry.seed_row in wanted:
+                    found.setdefault(entry.seed_row, entry.new or {})
         return found
 
     def _parents(self, key: Key) -> list[Key]:

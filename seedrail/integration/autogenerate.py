@@ -161,7 +161,8 @@ def _seed_script(
         pending.tables if pending else settle_defaults(run.catalog.tables, rail.tables_at(rail.head), ())[0]
     )
     header = Header(revision, rail.head, rail.sha256_of(rail.head), tables)
-    content, suffix = encode(header, changes)
+    known = pending.before if pending else {}
+    content, suffix = encode(header, changes, known, run.text_up_to)
     path = rail.directory / f"{revision}{suffix}"
     _refuse_pinned(path, {one.file.path for one in rail.revisions})
     summary = pending.summary() if pending else [_nothing_but(parents[1:])]

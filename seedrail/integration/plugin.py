@@ -14,8 +14,9 @@ from alembic.util import PriorityDispatchResult
 import seedrail.integration.operations  # noqa: F401 - registers what revisions call
 from seedrail.dialects import dialect_named
 from seedrail.failures import named_failures
+from seedrail.history.changefile import TEXT_UP_TO
 from seedrail.integration import forgotten
-from seedrail.integration.run import LOCK_TIMEOUT, SeedRun
+from seedrail.integration.run import LOCK_TIMEOUT, TEXT_OPTION, SeedRun
 from seedrail.merge.bring_over import OLD_LEDGER
 from seedrail.merge.database.session import online, open_script, pin, settle_names
 from seedrail.merge.ledger import TABLE_NAMES
@@ -50,15 +51,18 @@ def options(
     process_revision_directives: Directives | Sequence[Directives] | None = None,
     autogenerate_plugins: Sequence[str] = ("alembic.autogenerate.*",),
     on_version_apply: VersionApplied | Sequence[VersionApplied] = (),
+    text_up_to: int = TEXT_UP_TO,
 ) -> dict[str, Any]:
     """Keyword arguments for `context.configure`; hooks of your own are given here instead, and are kept.
 
     `seeds` may be a function that imports the catalog: it is called when a run needs to know the seed sets.
     Directives of your own come first, and see one script in which the seeds' changes are an operation.
+    A change file of more than `text_up_to` bytes is written as gzip.
     """
     register()
     return {
         forgotten.SEEDS: seeds,
+        TEXT_OPTION: text_up_to,
         "include_name": _both_include(include_name) if include_name else _include_name,
         "process_revision_directives": _one_after_another(
             [*_several(process_revision_directives), _process_revision_directives]

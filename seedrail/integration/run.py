@@ -19,6 +19,7 @@ from alembic.util import CommandError
 from seedrail.dialects import dialect_named
 from seedrail.errors import OptionError, SetupError, StateError
 from seedrail.failures import named_failures
+from seedrail.history.changefile import TEXT_UP_TO
 from seedrail.history.history import SEED_BASE, is_seed
 from seedrail.history.rail import ORPHAN, RESTORE_OR_DELETE, Rail
 from seedrail.history.rail.heads import refuse_merge, refuse_step_from_several, with_way_out
@@ -41,6 +42,8 @@ log = logging.getLogger(__name__)
 _MEMO = "seedrail.integration.run"
 LOCK_TIMEOUT = "seedrail.lock_timeout"
 """Where `begin` leaves its seconds, for the waits of the move."""
+TEXT_OPTION = "seedrail_text_up_to"
+"""The option of `context.configure` that holds the size of text files."""
 _TALLIES = ("inserted", "updated", "deleted", "adopted", "kept", "overwritten", "links filled")
 
 
@@ -85,6 +88,12 @@ class SeedRun:
         """The seconds that the run may wait for others, if it began."""
         seconds: float | None = self.context.impl.memo.get(LOCK_TIMEOUT)
         return seconds
+
+    @property
+    def text_up_to(self) -> int:
+        """The bytes up to which a new change file is text."""
+        size: int = self.context.opts.get(TEXT_OPTION, TEXT_UP_TO)
+        return size
 
     @cached_property
     def catalog(self) -> "SeedCatalog":

@@ -106,7 +106,7 @@ class Filling:
         if self.connection is None:
             changes = move.rail.net_rows(move.source, move.target)
             updated = (one for one in changes if isinstance(one, Change) and one.effect == "update")
-            return Claimed(frozenset(one.sort_key for one in updated))
+            return Claimed(frozenset(one.seed_row for one in updated))
         c = seed_claims.c
         rows = sa.select(c.table_name, c.seed_id, sa.func.max(c.position)).where(c.table_name.in_(tables))
         rows = rows.group_by(c.table_name, c.seed_id)
@@ -220,7 +220,7 @@ class Filling:
         if move.final in ("", move.target):
             return False
         changes = move.rail.net_changes(move.source, move.target)
-        rows = {one.sort_key for one in changes if one.effect == INSERT}
+        rows = {one.seed_row for one in changes if one.effect == INSERT}
         rows -= {row for row, _, _ in move.rail.lives(move.final, rows)}
         if rows:
             columns = [("table_name", TEXT), ("seed_id", UUID)]
@@ -242,7 +242,7 @@ class Filling:
         tables = {name for name, _ in plan.marked} if plan.marked else {table.name for table in plan.tables}
         changes = self.move.rail.net_changes(self.move.source, self.move.target)
         self._load_places(
-            {one.sort_key for one in changes if one.effect in (INSERT, UPDATE) and one.table in tables}
+            {one.seed_row for one in changes if one.effect in (INSERT, UPDATE) and one.table in tables}
         )
 
     def place_claims(self, plan: Plan) -> None:

@@ -1,13 +1,22 @@
-"""Seed ids: the UUID of a seed row follows from its table and natural key, so rows link without look-ups."""
+"""Natural keys: the UUID of a seed row follows from its table and key, so that rows link without look-ups.
+
+The words of a row are its key as text, with parents by theirs instead of by their ids. Each line of a change
+file carries them, for people to read and for the file's order: children stand beside their siblings. A row has
+the same words in every file, for its seed id is made of what its key holds.
+"""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from hashlib import sha1
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from msgspec import Raw
 from msgspec.json import Encoder
+
+if TYPE_CHECKING:
+    from seedrail.schema.tables import FrozenTable
 
 SEED_NAMESPACE = UUID("7c1f5f0e-3a52-5d0b-9a53-6d1c2f0e8b41")
 """The UUIDv5 namespace of every seed id. Changing it would orphan every seeded row ever written."""
@@ -63,3 +72,39 @@ def seed_id_of(table: str, key: Sequence[Any]) -> str:
 
 
 _NAMESPACE = SEED_NAMESPACE.bytes
+
+
+Find = Callable[[str, str], Mapping[str, Any] | None]
+"""A row's values by its table and seed id; None of a row that nobody knows."""
+
+
+def words(tables: "Mapping[str, FrozenTable]", find: Find) -> Callable[[str, str | None], bytes]:
+    """A function of table and seed id: the natural key as JSON by column, in the key's order.
+
+    A row that cannot be found is its id.
+    """
+    parts = {name: [_part(table, column) for column in table.key] for name, table in tables.items()}
+
+    def text(table: str, id_: str | None) -> bytes:
+        row = find(table, id_) if id_ is not None else None
+        if row is None or table not in parts:
+            return _json(id_)
+        members = [
+            start + (parent_text(parent, row.get(column)) if parent else _json(row.get(column)))
+            for column, start, parent in parts[table]
+        ]
+        return b"{" + b",".join(members) + b"}"
+
+    # Many rows have one parent.
+    parent_text = cache(text)
+    return text
+
+
+def _part(table: "FrozenTable", column: str) -> tuple[str, bytes, str | None]:
+    """A key's column, the beginning of its member, and the table that it leads to."""
+    key = table.foreign_keys.get(column)
+    return column, _json(column) + b":", key.table if key else None
+
+
+def _json(value: object) -> bytes:
+    return canonical_json(value).encode()

@@ -25,6 +25,7 @@ from seedrail import RunOptions, SeedCatalog, SeedSet, SeedTable, seed_id
 from seedrail.history.changefile import Header, encode, sha256, write
 from seedrail.history.changes import Change, diff
 from seedrail.merge.database.standins import StandIn
+from tests.support.changefiles import in_format_1
 from tests.support.databases import Database
 
 METADATA = sa.MetaData()
@@ -195,6 +196,11 @@ class World:
     _revisions: list[str] = field(default_factory=list)
 
     @property
+    def in_format_1(self) -> range:
+        """The revisions with change files as old projects have them: in every other history the first."""
+        return range(1, 1 + len(self.states) % 2)
+
+    @property
     def head(self) -> str:
         return f"seed_{len(self.states):04d}"
 
@@ -222,7 +228,7 @@ class World:
         for number, state in enumerate(self.states, start=1):
             revision = self.revision(number)
             header = Header(revision, parent, parent_sha256, self._tables(number))
-            content, suffix = encode(header, self._changes(number, before, state, away))
+            content, suffix = self._encoded(header, number, before, state, away)
             write(self.directory / "seeds" / (revision + suffix), content)
             digest = sha256(content)
             down: Any = (parent, "s2") if number == self.later + 1 else parent
@@ -234,6 +240,15 @@ class World:
             del files["s2"]
         for name, text in files.items():
             (versions / f"{name}.py").write_text(text)
+
+    def _encoded(
+        self, header: Header, number: int, before: State, state: State, away: dict[str, dict[str, Any]]
+    ) -> tuple[bytes, str]:
+        known = {name: {**away.get(name, {}), **before.get(name, {})} for name in header.tables}
+        changes = list(self._changes(number, before, state, away))
+        if number in self.in_format_1:
+            return in_format_1(header, changes), ".jsonl"
+        return encode(header, changes, known)
 
     def _changes(
         self, number: int, before: State, state: State, away: dict[str, dict[str, Any]]

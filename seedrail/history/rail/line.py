@@ -11,10 +11,11 @@ from alembic.script import Script, ScriptDirectory
 
 from seedrail.errors import ChangeFileError, RailError
 from seedrail.history.changefile import ChangeFile, Header
-from seedrail.history.changes import Change, Row, State, changed_columns, merged, net
+from seedrail.history.changes import Change, Row, State, changed_columns
 from seedrail.history.history import SEED_BASE, History, branched, downs, file_name, is_seed, on_rail
-from seedrail.history.lines import Lone, change_of, lone_or_net
+from seedrail.history.lines import Line, Lone, change_of, lone_or_net, net_lines
 from seedrail.history.rail.placement import check_placement
+from seedrail.history.rail.streams import Group, side_by_side
 from seedrail.quoting import harmless, shown
 from seedrail.schema.tables import FrozenTable
 
@@ -170,13 +171,15 @@ class Rail:
             self._header(one)
 
     def net_changes(self, source: str, target: str) -> Iterator[Change]:
-        """The changes that lead from the seed state at `source` to that at `target`, sorted."""
-        if self.position(source) <= self.position(target):
-            revisions = self.between(source, target)
-            yield from self._composed(revisions)
-        else:
-            for change in self._composed(self.between(target, source)):
-                yield change.inverse()
+        """The changes that lead from the seed state at `source` to that at `target`."""
+        upward, names, groups = self._lines(source, target)
+        for group in groups:
+            if len(group) > 1:
+                yield from net_lines(group, names, upward=upward)
+                continue
+            ((number, lines),) = group
+            for line in lines:
+                yield from net_lines([(number, [line])], names, upward=upward)
 
     def size(self, source: str, target: str) -> int:
         """The bytes of the change files between two revisions."""
@@ -190,12 +193,19 @@ class Rail:
 
         `seen` is told how many bytes of the files were read.
         """
+        upward, names, groups = self._lines(source, target, seen)
+        for group in groups:
+            yield from lone_or_net(group, names, upward=upward)
+
+    def _lines(
+        self, source: str, target: str, seen: Callable[[int], None] | None = None
+    ) -> tuple[bool, list[str], Iterator[Group[Line]]]:
+        """Whether a move leads up, the revisions on its way, and what their files have of each row."""
         upward = self.position(source) <= self.position(target)
         revisions = self.between(source, target) if upward else self.between(target, source)
-        names = [one.revision for one in revisions]
-        longest = max(range(len(revisions)), key=lambda number: revisions[number].file.size, default=0)
-        for group in merged([one.file.blocks(seen) for one in revisions], longest):
-            yield from lone_or_net(group, names, upward=upward)
+        files = [one.file for one in revisions]
+        headers = [file.header() for file in files]
+        return upward, [one.revision for one in revisions], side_by_side(files, headers, seen)
 
     def state_at(self, revision: str) -> State:
         """Every seeded row at `revision`, by table and seed id: the fold of all change files."""
@@ -235,11 +245,6 @@ class Rail:
                 values[row] |= change.new
         for row, found in values.items():
             yield row, found, given[row]
-
-    def _composed(self, revisions: tuple[SeedRevision, ...]) -> Iterator[Change]:
-        if len(revisions) == 1:
-            return revisions[0].file.changes()
-        return net([one.file.changes() for one in revisions])
 
     def _header(self, one: SeedRevision) -> Header:
         header = one.file.header()

@@ -3,6 +3,8 @@
 import gzip
 import json
 import os
+from collections.abc import Iterable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +13,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.features.catalog import seed_catalog
-from seedrail import ChangeFileError
+from seedrail import ChangeFileError, Rail
 from seedrail.history import changefile
 from seedrail.history.changefile import ChangeFile, Header, encode, sha256, write
 from seedrail.history.changes import Change, diff
 from seedrail.schema.identity import seed_id
 from tests.seedrail.history.test_changes import STATES, State, in_file, plain
+from tests.support.changefiles import in_format_1
 
 TABLES = seed_catalog().tables
 HEADER = Header("seed_0002", "seed_0001", "ab" * 32, TABLES)
+LIMIT: dict[str, int] = {}
+"""What `encode` is told of sizes."""
 INSERT = Change("machines", seed_id("machines", "x"), None, {"name": "x", "notes": "é\n\u2028😀"})
 
 
 def named(state: State) -> State:
     """The state with real ids."""
     return {table: {seed_id(table, id_): row for id_, row in rows.items()} for table, rows in state.items()}
+
+
+def encoded(changes: Iterable[Change], known: State | None = None) -> tuple[bytes, str]:
+    return encode(HEADER, changes, known or {}, **LIMIT)
 
 
 def put(folder: Path, content: bytes, suffix: str = ".jsonl", revision: str = "seed_0002") -> ChangeFile:
@@ -38,7 +47,7 @@ def put(folder: Path, content: bytes, suffix: str = ".jsonl", revision: str = "s
 @pytest.fixture(params=[".jsonl", ".jsonl.gz"])
 def suffix(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == ".jsonl.gz":
-        monkeypatch.setattr(changefile, "COMPRESS_FROM", 1)
+        monkeypatch.setitem(LIMIT, "text_up_to", 1)
     return request.param
 
 
@@ -47,18 +56,18 @@ def test_what_was_written_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, suffix: str, before: State, after: State
 ) -> None:
     changes = list(diff(named(before), named(after)))
-    content, found = encode(HEADER, changes)
+    content, found = encoded(changes, named(before))
     assert found == suffix
     file = put(tmp_path_factory.mktemp("seeds"), content, suffix)
     file.verify()
     assert file.header() == HEADER
     (expected,) = in_file([changes])
-    read = list(file.changes())
-    assert [(c.sort_key, c.kind) for c in read] == [(c.sort_key, c.kind) for c in expected]
+    read = sorted(file.changes(), key=attrgetter("seed_row"))
+    assert [(c.seed_row, c.kind) for c in read] == [(c.seed_row, c.kind) for c in expected]
     assert [(c.old, c.new) for c in read] == [(c.old, c.new) for c in expected]
     assert {c.revision for c in read} <= {"seed_0002"}
     # Written again, it is the same file.
-    assert encode(file.header(), read) == (content, suffix)
+    assert encode(file.header(), read, named(before), **LIMIT) == (content, suffix)
 
 
 @given(before=STATES, after=STATES, data=st.data())
@@ -72,42 +81,95 @@ def test_the_bytes_do_not_depend_on_the_order_of_keys(
         return value
 
     before, after = named(before), named(after)
-    one = encode(HEADER, diff(before, after))
+    one = encoded(diff(before, after), before)
     tables = dict(reversed(TABLES.items()))
-    other = encode(
-        Header("seed_0002", "seed_0001", "ab" * 32, tables), diff(shuffled(before), shuffled(after))
-    )
+    header, changes = Header("seed_0002", "seed_0001", "ab" * 32, tables), diff(before, shuffled(after))
+    other = encode(header, data.draw(st.permutations(list(changes))), shuffled(before), **LIMIT)
     assert one == other
 
 
-def test_the_shipped_files_are_written_again_as_they_are() -> None:
+def shipped() -> Rail:
     from alembic.script import ScriptDirectory
 
     from app.core.migration import alembic_config
-    from seedrail import Rail
 
-    revisions = Rail(ScriptDirectory.from_config(alembic_config())).revisions
-    assert len(revisions) >= 3
+    return Rail(ScriptDirectory.from_config(alembic_config()))
+
+
+def test_the_shipped_files_are_read_as_they_were_written() -> None:
+    revisions = [one for one in shipped().revisions if one.file.header().format == 1]
+    assert len(revisions) >= 4
     for one in revisions:
-        content, suffix = encode(one.file.header(), one.file.changes())
+        content = in_format_1(one.file.header(), one.file.changes())
         assert sha256(content) == one.file.sha256
-        assert one.file.path.name == one.revision + suffix
+        assert one.file.path.name == f"{one.revision}.jsonl"
+
+
+def test_the_shipped_changes_are_the_same_in_the_newest_format(tmp_path: Path) -> None:
+    rail = shipped()
+    for one in rail.revisions:
+        changes, known = list(one.file.changes()), rail.state_at(one.parent)
+        content, suffix = encode(one.file.header(), changes, known)
+        again = put(tmp_path, content, suffix, one.revision)
+        assert again.header().format == 2
+        assert sorted(again.changes(), key=attrgetter("seed_row")) == changes
+
+
+def test_a_line_begins_with_its_row_in_words_and_children_stand_beside_their_siblings() -> None:
+    """Parents first, and rows by what people call them: whatever their ids are."""
+    names = ["summit", "chrysalis", 'a "b"\n']
+    state: State = {"machines": {seed_id("machines", name): {"name": name} for name in names}}
+    summit = seed_id("machines", "summit")
+    runs = {
+        seed_id("simulations", case, summit, None): {"case_name": case, "machine_id": summit}
+        for case in ("b-2", "a-1", "a-2")
+    }
+    links = {
+        seed_id("artifacts", run, "output", uri): {"simulation_id": run, "kind": "output", "uri": uri}
+        for run in runs
+        for uri in ("file:/2", "file:/1")
+    }
+    content, _ = encoded(diff({}, {**state, "simulations": runs, "artifacts": links}))
+    lines = [json.loads(line) for line in content.splitlines()[1:]]
+    assert {tuple(line)[:3] for line in lines} == {("table", "row", "id")}
+    told = [(line["table"], line["row"]) for line in lines]
+    cases = [
+        {"case_name": case, "machine_id": {"name": "summit"}, "simulation_start_date": None}
+        for case in ("a-1", "a-2", "b-2")
+    ]
+    assert told == [
+        *(("machines", {"name": name}) for name in ('a "b"\n', "chrysalis", "summit")),
+        *(("simulations", case) for case in cases),
+        *(
+            ("artifacts", {"simulation_id": case, "kind": "output", "uri": uri})
+            for case in cases
+            for uri in ("file:/1", "file:/2")
+        ),
+    ]
+
+
+def test_an_update_and_a_delete_say_whose_they_are() -> None:
+    id_ = seed_id("machines", "summit")
+    for after in ({id_: {"name": "summit", "notes": "gone"}}, {}):
+        before = {"machines": {id_: {"name": "summit", "notes": "here"}}}
+        content, _ = encoded(diff(before, {"machines": after}), before)
+        line = json.loads(content.splitlines()[1])
+        assert line["row"] == {"name": "summit"}
+        assert ("name" in line["old"]) is (not after)
 
 
 def test_each_change_is_one_line_whatever_its_text_holds(tmp_path: Path) -> None:
-    content, _ = encode(HEADER, [INSERT])
+    content, _ = encoded([INSERT])
     assert content.count(b"\n") == 2
     (change,) = put(tmp_path, content).changes()
     assert change.new == INSERT.new
 
 
-def test_files_are_compressed_from_a_size_on_and_hold_no_time_or_name(monkeypatch) -> None:
-    plain_, suffix = encode(HEADER, [INSERT])
+def test_files_are_compressed_above_a_size_and_hold_no_time_or_name() -> None:
+    plain_, suffix = encode(HEADER, [INSERT], {})
     assert suffix == ".jsonl"
-    monkeypatch.setattr(changefile, "COMPRESS_FROM", len(plain_) + 1)
-    assert encode(HEADER, [INSERT]) == (plain_, ".jsonl")
-    monkeypatch.setattr(changefile, "COMPRESS_FROM", len(plain_))
-    packed, suffix = encode(HEADER, [INSERT])
+    assert encode(HEADER, [INSERT], {}, len(plain_)) == (plain_, ".jsonl")
+    packed, suffix = encode(HEADER, [INSERT], {}, len(plain_) - 1)
     assert suffix == ".jsonl.gz"
     assert gzip.decompress(packed) == plain_
     assert packed[3:8] == b"\0" * 5  # no flags (so no name), and the time 0
@@ -115,7 +177,7 @@ def test_files_are_compressed_from_a_size_on_and_hold_no_time_or_name(monkeypatc
 
 def test_a_value_that_json_cannot_hold_is_never_written() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
-        encode(HEADER, [Change("machines", INSERT.id, None, {"name": float("nan")})])
+        encoded([Change("machines", INSERT.id, None, {"name": float("nan")})])
 
 
 # -- tampering -------------------------------------------------------------------------------------
@@ -125,7 +187,7 @@ def test_a_value_that_json_cannot_hold_is_never_written() -> None:
 def test_a_file_with_any_byte_changed_is_refused(
     tmp_path_factory: pytest.TempPathFactory, suffix: str, data: st.DataObject
 ) -> None:
-    content, _ = encode(HEADER, [INSERT])
+    content, _ = encoded([INSERT])
     file = put(tmp_path_factory.mktemp("seeds"), content, suffix)
     position = data.draw(st.integers(0, len(content) - 1))
     byte = data.draw(st.integers(0, 255).filter(lambda one: one != content[position]))
@@ -147,7 +209,7 @@ def test_a_file_with_any_byte_changed_is_refused(
     ],
 )
 def test_a_file_cut_short_or_with_something_added_is_refused(tmp_path: Path, tamper) -> None:
-    content, _ = encode(HEADER, [INSERT])
+    content, _ = encoded([INSERT])
     file = put(tmp_path, content)
     file.path.write_bytes(tamper(content))
     with pytest.raises(ChangeFileError) as caught:
@@ -185,13 +247,13 @@ def test_a_first_line_that_is_no_header_is_named(tmp_path: Path, line: str) -> N
 
 
 def test_a_newer_format_says_what_to_use(tmp_path: Path) -> None:
-    line = HEADER.to_line().replace('"format":1', '"format":2')
-    with pytest.raises(ChangeFileError, match=r"has format 2, this engine reads 1.*\n  use the version"):
+    line = HEADER.to_line().replace('"format":2', '"format":3')
+    with pytest.raises(ChangeFileError, match=r"has format 3, this engine reads 1 and 2; .*\n  use the"):
         put(tmp_path, line.encode()).header()
 
 
 def test_the_header_of_another_revision_is_refused(tmp_path: Path) -> None:
-    content, _ = encode(HEADER, [])
+    content, _ = encoded([])
     with pytest.raises(ChangeFileError, match="belongs to revision 'seed_0002', not 'seed_0003'"):
         put(tmp_path, content, revision="seed_0003").header()
 
@@ -200,14 +262,14 @@ def test_the_header_of_another_revision_is_refused(tmp_path: Path) -> None:
     "line",
     [
         "", "{", "[]", "null", "{}", "[" * 100_000,
-        json.dumps({"table": "machines", "id": INSERT.id}),
-        json.dumps({"table": "machines", "id": INSERT.id, "new": {}}),
-        json.dumps({"table": "machines", "id": INSERT.id, "new": 5}),
-        json.dumps({"table": "machines", "id": INSERT.id, "old": [1], "new": {"a": 1}}),
-        json.dumps({"table": "machines", "id": "x", "new": {"a": 1}}),
-        json.dumps({"table": "machines", "id": None, "new": {"a": 1}}),
-        json.dumps({"table": None, "id": INSERT.id, "new": {"a": 1}}),
-        json.dumps({"id": INSERT.id, "new": {"a": 1}}),
+        json.dumps({"table": "machines", "row": {}, "id": INSERT.id}),
+        json.dumps({"table": "machines", "row": {}, "id": INSERT.id, "new": {}}),
+        json.dumps({"table": "machines", "row": {}, "id": INSERT.id, "new": 5}),
+        json.dumps({"table": "machines", "row": {}, "id": INSERT.id, "old": [1], "new": {"a": 1}}),
+        json.dumps({"table": "machines", "row": {}, "id": "x", "new": {"a": 1}}),
+        json.dumps({"table": "machines", "row": {}, "id": None, "new": {"a": 1}}),
+        json.dumps({"table": None, "row": {}, "id": INSERT.id, "new": {"a": 1}}),
+        json.dumps({"row": {}, "id": INSERT.id, "new": {"a": 1}}),
     ],
 )  # fmt: skip
 def test_a_line_that_is_no_change_is_named(tmp_path: Path, line: str) -> None:
@@ -215,8 +277,14 @@ def test_a_line_that_is_no_change_is_named(tmp_path: Path, line: str) -> None:
         list(put(tmp_path, f"{HEADER.to_line()}\n{line}\n".encode()).changes())
 
 
+def test_a_line_without_words_is_named(tmp_path: Path) -> None:
+    line = json.dumps({"table": "machines", "id": INSERT.id, "new": {"name": "x"}})
+    with pytest.raises(ChangeFileError, match="line 2 does not say its row's natural key"):
+        list(put(tmp_path, f"{HEADER.to_line()}\n{line}\n".encode()).changes())
+
+
 def test_lines_out_of_order_or_repeated_are_refused(tmp_path: Path) -> None:
-    content, _ = encode(HEADER, [INSERT, INSERT])
+    content, _ = encoded([INSERT, INSERT])
     with pytest.raises(ChangeFileError, match="line 3 is out of order"):
         list(put(tmp_path, content).changes())
 
@@ -232,7 +300,7 @@ def test_lines_out_of_order_or_repeated_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_damaged_gzip_is_an_error_that_names_the_file(tmp_path: Path, damage) -> None:
-    content = damage(gzip.compress(encode(HEADER, [INSERT])[0] * 20, mtime=0))
+    content = damage(gzip.compress(encoded([INSERT])[0] * 20, mtime=0))
     file = put(tmp_path, content, ".jsonl.gz")
     with pytest.raises(ChangeFileError, match=r"^seed_0002\.jsonl\.gz: "):
         _ = file.header(), list(file.changes())

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seedrail.history.changes import Change, diff, merged, net
+from seedrail.history.changes import Change, diff, net_of
 
 State = dict[str, dict[str, dict[str, Any]]]
 
@@ -87,6 +88,15 @@ def in_file(runs: list[list[Change]]) -> list[list[Change]]:
     ]
 
 
+def net(runs: Iterable[Iterable[Change]]) -> list[Change]:
+    """What runs come to, row by row, sorted."""
+    rows: dict[tuple[str, str], list[Change]] = {}
+    for change in chain.from_iterable(runs):
+        rows.setdefault(change.seed_row, []).append(change)
+    totals = (net_of(rows[row]) for row in sorted(rows))
+    return [total for total in totals if total is not None]
+
+
 @given(STATES, STATES)
 def test_a_difference_applied_gives_the_other_state(before: State, after: State) -> None:
     assert plain(apply(before, diff(before, after))) == plain(after)
@@ -111,7 +121,7 @@ def test_a_state_does_not_differ_from_itself(state: State) -> None:
 @given(STATES, STATES)
 def test_a_difference_is_sorted_minimal_and_has_one_change_a_row(before: State, after: State) -> None:
     changes = list(diff(before, after))
-    keys = [change.sort_key for change in changes]
+    keys = [change.seed_row for change in changes]
     assert keys == sorted(set(keys))
     for change in changes:
         if change.kind == "update":
@@ -125,14 +135,14 @@ def test_the_net_of_a_history_is_the_difference_of_its_ends(history: list[State]
     runs = in_file(steps(history))
     total = list(net(runs))
     assert plain(apply({}, total)) == plain(history[-1])
-    keys = [change.sort_key for change in total]
+    keys = [change.seed_row for change in total]
     assert keys == sorted(set(keys))
     assert {change.kind for change in total} <= {"insert"}
     for start in range(len(history)):
         part = list(net(runs[start + 1 :]))
         assert plain(apply(history[start], part)) == plain(history[-1])
         direct = diff(history[start], history[-1])
-        assert [(c.sort_key, c.kind) for c in part] == [(c.sort_key, c.kind) for c in direct]
+        assert [(c.seed_row, c.kind) for c in part] == [(c.seed_row, c.kind) for c in direct]
 
 
 @given(HISTORIES)
@@ -156,7 +166,7 @@ def test_composing_in_parts_is_composing_at_once(history: list[State], data: st.
 
     def said(changes: Iterable[Change]) -> list[Any]:
         # A whole row may name a NULL or leave it out.
-        return [(one.sort_key, one.kind, present(one.old or {}), present(one.new or {})) for one in changes]
+        return [(one.seed_row, one.kind, present(one.old or {}), present(one.new or {})) for one in changes]
 
     assert said(net(parts)) == said(net(runs))
 
@@ -173,7 +183,7 @@ def test_an_update_knows_the_last_revision_that_changed_each_column(history: lis
                 one
                 for run in runs[1:]
                 for one in run
-                if one.sort_key == change.sort_key and (one.kind != "update" or name in one.revisions)
+                if one.seed_row == change.seed_row and (one.kind != "update" or name in one.revisions)
             ]
             assert revision == touching[-1].revision
 
@@ -226,38 +236,6 @@ def test_changes_that_do_not_follow_from_each_other_are_refused(first: str, then
     }
     with pytest.raises(ValueError, match="t 1: a change does not follow"):
         list(net([[made[first]], [made[then]]]))
-
-
-@given(
-    st.lists(st.sets(st.integers(0, 30)), min_size=1, max_size=4),
-    st.integers(0, 3),
-    st.integers(1, 7),
-)
-def test_merged_runs_are_sorted_and_what_several_have_of_a_row_comes_together(
-    ids: list[set[int]], main: int, size: int
-) -> None:
-    """Whatever the blocks, and whichever of the runs passes by in blocks."""
-    runs = [[Change("t", f"{id_:02}", None, {"n": run}) for id_ in sorted(of)] for run, of in enumerate(ids)]
-    blocks = [[run[at : at + size] for at in range(0, len(run), size)] for run in runs]
-    rows: list[tuple[str, list[int]]] = []
-    for group in merged(blocks, main % len(runs)):
-        if len(group) == 1:
-            ((number, alone),) = group
-            rows += [(one.id, [number]) for one in alone]
-        else:
-            (id_,) = {one.id for _, (one,) in group}
-            rows.append((id_, [number for number, _ in group]))
-    every = sorted({change.id for run in runs for change in run})
-    assert rows == [(id_, [n for n, of in enumerate(ids) if int(id_) in of]) for id_ in every]
-
-
-def test_the_net_of_long_runs_is_streamed() -> None:
-    def run(offset: int):
-        for number in range(10**9):
-            yield Change("t", f"{number + offset:012}", None, {"a": 1})
-
-    changes = net([run(0), run(10**6)])
-    assert [next(changes).id for _ in range(3)] == ["000000000000", "000000000001", "000000000002"]
 
 
 # -- released rows ---------------------------------------------------------------------------------

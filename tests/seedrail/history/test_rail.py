@@ -36,7 +36,7 @@ class History:
         """A seed revision that leads to a state."""
         state = named(state)
         header = Header(name, parent, self.digests[parent], TABLES)
-        content, suffix = encode(header, diff(self.state, state))
+        content, suffix = encode(header, diff(self.state, state), self.state)
         (self.folder / "seeds" / f"{name}{suffix}").write_bytes(content)
         self.digests[name], self.state = sha256(content), state
         down = (parent, schema) if schema else parent
@@ -116,8 +116,8 @@ def test_the_changes_between_any_two_revisions_are_the_difference_of_their_state
     states = dict(zip(revisions, [{}, *map(named, STATES)], strict=True))
     for source in revisions:
         for target in revisions:
-            found = [(c.sort_key, c.kind) for c in rail.net_changes(source, target)]
-            expected = [(c.sort_key, c.kind) for c in diff(states[source], states[target])]
+            found = sorted((c.seed_row, c.kind) for c in rail.net_changes(source, target))
+            expected = [(c.seed_row, c.kind) for c in diff(states[source], states[target])]
             assert found == expected
 
 

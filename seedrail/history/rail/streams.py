@@ -1,0 +1,164 @@
+"""Change files side by side: what each of them has of a row, streamed as far as they have one order.
+
+Files of one format, whose tables stand in the same order and have the same keys, are merged line by line.
+What the others hold is kept in memory by row: beside a long file of an older format, a few short ones.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import merge
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import Any, TypeVar
+
+from seedrail.errors import SetupError
+from seedrail.history.changefile import BY_ID, ChangeFile, Header, Order, order_of
+from seedrail.history.lines import Line
+from seedrail.schema.tables import FrozenTable, in_foreign_key_order
+
+T = TypeVar("T")
+Group = list[tuple[int, Sequence[T]]]
+"""Lines of the files with these numbers: many of one file, or of one row what each file has."""
+
+Held = dict[tuple[str, str], Group[Line]]
+"""Lines by table and seed id."""
+
+
+def side_by_side(
+    files: Sequence[ChangeFile], headers: Sequence[Header], seen: Callable[[int], None] | None = None
+) -> Iterator[Group[Line]]:
+    """What the files have of each row, in their order; `seen` is told how many bytes were read.
+
+    Rows of a table come together, or in two parts: those of the files that are streamed, then the others'.
+    """
+    streams = _streams(files, headers)
+    rest = [number for number in range(len(files)) if number not in streams.numbers]
+    held = _held(files, rest, seen)
+    main = max(streams.numbers, key=lambda number: files[number].size, default=0)
+    runs = {number: files[number].blocks(seen) for number in streams.numbers}
+    groups = merged(runs, main, streams.order)
+    yield from _beside(groups, held) if held else groups
+
+
+@dataclass(frozen=True)
+class _Streams:
+    """Files that have an order in common."""
+
+    numbers: Sequence[int]
+    order: Order
+
+
+def _streams(files: Sequence[ChangeFile], headers: Sequence[Header]) -> _Streams:
+    """Of the files that have an order in common, the most bytes."""
+    old = [number for number, header in enumerate(headers) if header.format == 1]
+    tables = _tables(header for header in headers if header.format > 1)
+    new = [
+        number
+        for number, header in enumerate(headers)
+        if header.format > 1 and _agrees(list(header.tables.values()), tables)
+    ]
+    found = [_Streams(old, BY_ID), _Streams(new, order_of(tables))]
+    return max(found, key=lambda one: sum(files[number].size for number in one.numbers))
+
+
+def _tables(headers: Iterable[Header]) -> dict[str, FrozenTable]:
+    """All tables as they were last, in an order that the files have, if it is one."""
+    known: dict[str, FrozenTable] = {}
+    for header in headers:
+        known |= header.tables
+    try:
+        return {table.name: table for table in in_foreign_key_order(known.values())}
+    except SetupError:
+        # Of several times, tables may point at each other: then the newest file has its own order.
+        return known
+
+
+def _agrees(tables: Sequence[FrozenTable], common: Mapping[str, FrozenTable]) -> bool:
+    """Whether some tables stand in the common order, and say the key of a row in the same words."""
+    ranks = {name: rank for rank, name in enumerate(common)}
+    ranked = [ranks[table.name] for table in tables]
+    return ranked == sorted(ranked) and all(_key(one) == _key(common[one.name]) for one in tables)
+
+
+def _key(table: FrozenTable) -> list[tuple[str, str | None]]:
+    keys = table.foreign_keys
+    return [(name, keys[name].table if name in keys else None) for name in table.key]
+
+
+def _held(files: Sequence[ChangeFile], numbers: Iterable[int], seen: Callable[[int], None] | None) -> Held:
+    held: Held = {}
+    for number in numbers:
+        for line in chain.from_iterable(files[number].blocks(seen)):
+            held.setdefault(line.seed_row, []).append((number, [line]))
+    return held
+
+
+def _beside(groups: Iterable[Group[Line]], held: Held) -> Iterator[Group[Line]]:
+    """What is held beside what streams by, at its rows; then the rest of it, table by table."""
+    for group in groups:
+        ((number, lines), *others) = group
+        if others:
+            yield _in_turn([*group, *held.pop(lines[0].seed_row, ())])
+            continue
+        start = 0
+        for at, line in enumerate(lines):
+            if more := held.pop(line.seed_row, None):
+                if at > start:
+                    yield [(number, lines[start:at])]
+                yield _in_turn([(number, lines[at : at + 1]), *more])
+                start = at + 1
+        if start < len(lines):
+            yield [(number, lines[start:] if start else lines)]
+    for row in sorted(held):
+        yield held[row]
+
+
+def _in_turn(group: Group[T]) -> Group[T]:
+    # Numbers differ, so that the entries themselves are never compared.
+    return sorted(group, key=itemgetter(0))
+
+
+def merged(
+    runs: Mapping[int, Iterable[Sequence[T]]], main: int, order: Callable[[T], Any]
+) -> Iterator[Group[T]]:
+    """What sorted runs, given in blocks, hold of each row: streamed, in their numbers' order.
+
+    Rows of the run numbered `main`, the longest if possible, pass by many at a time where no other run
+    has anything of them; where several runs have something of a row, it passes by alone.
+    """
+    others = (_keyed(number, run, order) for number, run in runs.items() if number != main)
+    alone = _grouped(merge(*others))
+    key, group = next(alone, _END)
+    for block in runs.get(main, ()):
+        start, last = 0, order(block[-1])
+        while group and key <= last:
+            here = bisect_left(block, key, start, key=order)
+            if here > start:
+                yield [(main, block[start:here])]
+            start = here
+            if order(block[here]) == key:
+                group = _in_turn([*group, (main, block[here : here + 1])])
+                start += 1
+            yield group
+            key, group = next(alone, _END)
+        if start < len(block):
+            yield [(main, block[start:] if start else block)]
+    while group:
+        yield group
+        key, group = next(alone, _END)
+
+
+_END: tuple[Any, list[Any]] = ((), [])
+
+
+def _grouped(entries: Iterable[tuple[Any, int, T]]) -> Iterator[tuple[Any, Group[T]]]:
+    for key, group in groupby(entries, key=itemgetter(0)):
+        yield key, [(number, [one]) for _, number, one in group]
+
+
+def _keyed(
+    number: int, run: Iterable[Sequence[T]], order: Callable[[T], Any]
+) -> Iterator[tuple[Any, int, T]]:
+    for one in chain.from_iterable(run):
+        yield order(one), number, one
