@@ -3,6 +3,7 @@
 A comment before a fenced block, such as `<!-- run: exit 1 -->`, says what is done with it: see `_Story`.
 """
 
+import gzip
 import json
 import os
 import re
@@ -16,8 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy.engine import make_url
 
+from app.core.migration import alembic_config
+from seedrail import Rail
+from seedrail.history.changefile import encode
 from tests.support.databases import CLIENTS, Database
 from tests.support.project import ROOT, Project
 
@@ -170,10 +175,41 @@ def test_the_readmes_faulty_document_is_reported_as_it_shows(sqlite_project: Pro
     assert_shows(outcome.text, step("README.md", "example", "fault").body)
 
 
-def test_the_designs_line_of_a_change_file_is_one() -> None:
-    shown = step("docs/design.md", "example", "change").body
-    change_file = (ROOT / "migrations/seeds/seed_0003.jsonl").read_text("utf-8")
-    assert json.loads(shown) in [json.loads(line) for line in change_file.splitlines()]
+def test_the_line_of_a_change_file_in_its_page_is_one() -> None:
+    """A shipped change, as it would be written today."""
+    shown = step("docs/change-files.md", "example", "change").body
+    rail = Rail(ScriptDirectory.from_config(alembic_config()))
+    file = next(one for one in rail.revisions if one.revision == "seed_0003")
+    content, _ = encode(file.file.header(), file.file.changes(), rail.state_at(file.parent))
+    lines = content.decode().splitlines()[1:]
+    assert [line for line in lines if list(json.loads(shown).items()) == list(json.loads(line).items())]
+
+
+def test_git_shows_what_is_in_a_long_change_file(tmp_path: Path) -> None:
+    seeds = tmp_path / "migrations" / "seeds"
+    seeds.mkdir(parents=True)
+    (tmp_path / ".gitattributes").write_text(step("docs/change-files.md", "attributes", "").body)
+    assert (
+        step("docs/change-files.md", "attributes", "").body.strip() in (ROOT / ".gitattributes").read_text()
+    )
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", *arguments]
+        return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+
+    git("init", "-q")
+    subprocess.run(
+        ["sh", "-e"], input=step("docs/change-files.md", "git", "").body, cwd=tmp_path, check=True, text=True
+    )
+    file = seeds / "seed_0005.jsonl.gz"
+    for text in ('{"row":{"name":"a"}}', '{"row":{"name":"b"}}'):
+        file.write_bytes(gzip.compress(text.encode() + b"\n", mtime=0))
+        git("add", "-A")
+        git("commit", "-qm", "seeds")
+    # Of a commit, and of a file that waits to be one.
+    assert '-{"row":{"name":"a"}}\n+{"row":{"name":"b"}}' in git("show")
+    file.write_bytes(gzip.compress(b'{"row":{"name":"c"}}\n', mtime=0))
+    assert '-{"row":{"name":"b"}}\n+{"row":{"name":"c"}}' in git("diff")
 
 
 @pytest.mark.early

@@ -14,9 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from operator import itemgetter, lt
+from operator import lt
 from pathlib import Path
 from typing import IO, Any
+
+from msgspec import Raw
+from msgspec.json import Encoder
 
 from seedrail.errors import ChangeFileError
 from seedrail.files import opened
@@ -102,21 +105,25 @@ def encode(
 
 def _lines(header: Header, changes: Sequence[Change], known: State) -> Iterator[bytes]:
     """The changes as lines, table by table, by the rows' words."""
-    coming = {one.seed_row: one.new for one in changes if one.old is None and one.new is not None}
+    tables = in_foreign_key_order(header.tables.values())
+    # The name of a table is a `str` of SQLAlchemy's own kind.
+    by_table: dict[str, list[Change]] = {str(table.name): [] for table in tables}
+    coming: dict[str, dict[str, Row]] = {}
+    for one in changes:
+        by_table.setdefault(str(one.table), []).append(one)
+        if one.old is None and one.new is not None:
+            coming.setdefault(str(one.table), {})[one.id] = one.new
+    nothing: dict[str, Row] = {}
 
     def find(table: str, id_: str) -> Row | None:
-        return coming.get((table, id_)) or known.get(table, {}).get(id_)
+        return coming.get(table, nothing).get(id_) or known.get(table, nothing).get(id_)
 
-    tables = [table.name for table in in_foreign_key_order(header.tables.values())]
-    ranks = {name: rank for rank, name in enumerate(tables)}
     text = words(header.tables, find)
-    lines = [
-        (ranks.get(one.table, len(ranks)), str(one.table), text(one.table, one.id), one.id, one)
-        for one in changes
-    ]
-    # No two are of one row, so that changes are never compared.
-    for _, table, row, id_, change in sorted(lines, key=itemgetter(0, 1, 2, 3)):
-        yield _to_line(table, row, id_, change)
+    for table, of_table in by_table.items():
+        # The place breaks ties, so that changes are never compared.
+        lines = sorted((text(table, one.id), one.id, place) for place, one in enumerate(of_table))
+        for row, id_, place in lines:
+            yield _to_line(table, row, id_, of_table[place])
 
 
 def sha256(content: bytes) -> str:
@@ -265,11 +272,14 @@ def _to_line(table: str, row: bytes, id_: str, change: Change) -> bytes:
     kind = change.kind
     # A whole row is written without its NULLs; an update says NULL where it sets or expects it.
     nulls = kind in ("update", "return")
-    line = b'{"table":%b,"row":%b,"id":"%b"' % (canonical_json(table).encode(), row, id_.encode())
+    entry: dict[str, Any] = {"table": table, "row": Raw(row), "id": id_}
     if change.old:
-        line += b',"old":%b' % bytes(canonical_object(change.old, nulls=nulls))
+        entry["old"] = canonical_object(change.old, nulls=nulls)
     if kind in ("release", "return"):
-        line += b',"%b":true' % kind.encode()
+        entry[kind] = True
     if change.new and kind != "release":
-        line += b',"new":%b' % bytes(canonical_object(change.new, nulls=nulls))
-    return line + b"}"
+        entry["new"] = canonical_object(change.new, nulls=nulls)
+    return _write(entry)
+
+
+_write = Encoder().encode

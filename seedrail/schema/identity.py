@@ -1,13 +1,12 @@
 """Natural keys: the UUID of a seed row follows from its table and key, so that rows link without look-ups.
 
 The words of a row are its key as text, with parents by theirs instead of by their ids. Each line of a change
-file carries them, for people to read and for the file's order: children stand beside their siblings. A row has
-the same words in every file, for its seed id is made of what its key holds.
+file carries them, for people to read and for the file's order: children stand beside their siblings. A row
+has the same words in every file, for its seed id is made of what its key holds.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -78,33 +77,38 @@ Find = Callable[[str, str], Mapping[str, Any] | None]
 """A row's values by its table and seed id; None of a row that nobody knows."""
 
 
-def words(tables: "Mapping[str, FrozenTable]", find: Find) -> Callable[[str, str | None], bytes]:
+def words(tables: "Mapping[str, FrozenTable]", find: Find) -> Callable[[str, str], bytes]:
     """A function of table and seed id: the natural key as JSON by column, in the key's order.
 
     A row that cannot be found is its id.
     """
-    parts = {name: [_part(table, column) for column in table.key] for name, table in tables.items()}
+    parents = {name: _parents(table) for name, table in tables.items()}
+    written: dict[str, Raw] = {}
+    """Of parents: many rows have the same."""
 
-    def text(table: str, id_: str | None) -> bytes:
-        row = find(table, id_) if id_ is not None else None
-        if row is None or table not in parts:
-            return _json(id_)
-        members = [
-            start + (parent_text(parent, row.get(column)) if parent else _json(row.get(column)))
-            for column, start, parent in parts[table]
-        ]
-        return b"{" + b",".join(members) + b"}"
+    def text(table: str, id_: str) -> bytes:
+        row = find(table, id_)
+        if row is None or table not in parents:
+            return _encode_in_order(id_)
+        members = {}
+        for column, parent in parents[table]:
+            value = row.get(column)
+            if parent is not None and value is not None:
+                if value not in written:
+                    written[value] = Raw(text(parent, value))
+                value = written[value]
+            elif type(value) not in _PLAIN:
+                value = _encoded(value)
+            members[column] = value
+        return _encode_in_order(members)
 
-    # Many rows have one parent.
-    parent_text = cache(text)
     return text
 
 
-def _part(table: "FrozenTable", column: str) -> tuple[str, bytes, str | None]:
-    """A key's column, the beginning of its member, and the table that it leads to."""
-    key = table.foreign_keys.get(column)
-    return column, _json(column) + b":", key.table if key else None
+def _parents(table: "FrozenTable") -> list[tuple[str, str | None]]:
+    """A key's columns, with the tables that they lead to."""
+    keys = table.foreign_keys
+    return [(name, keys[name].table if name in keys else None) for name in table.key]
 
 
-def _json(value: object) -> bytes:
-    return canonical_json(value).encode()
+_encode_in_order = Encoder().encode
