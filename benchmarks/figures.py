@@ -48,21 +48,24 @@ def figures(results: Results) -> Iterator[Figure]:
 
 def _of_size(results: Results, size: int) -> Iterator[Figure]:
     ratios = (
-        ("upgrade / COPY or executemany", "upgrade", "limit", {"sqlite": 1.5, "postgresql": 1.8}),
+        ("upgrade / COPY or executemany", "upgrade", "limit", {"sqlite": 1.2, "postgresql": 1.2}),
         ("document / parse and validate", "document", "limit-document", {"files": 1.5}),
         (
             "downgrade / one DELETE a table",
             "downgrade",
             "limit-delete",
-            {"postgresql": 2.0, "sqlite": 2.3},
+            {"postgresql": 1.5, "sqlite": 1.6},
         ),
+        ("downgrade, 1 % edited / clean", "downgrade-1", "downgrade", dict.fromkeys(KINDS, 1.2)),
+        ("downgrade, 10 % edited / clean", "downgrade-10", "downgrade", dict.fromkeys(KINDS, 2.0)),
+        ("upgrade, 10 % there / clean", "upgrade-10", "upgrade", dict.fromkeys(KINDS, 2.0)),
         ("alembic current / bare", "current", "limit-current", dict.fromkeys(KINDS, 1.3)),
     )
     for title, ours, limit, targets in ratios:
         for kind, target in targets.items():
-            mine, theirs = results.median(ours, kind, size), results.median(limit, kind, size)
-            if mine and theirs:
-                yield Figure(title, kind, size, target, mine / theirs, "×", size == RATIO_SIZE)
+            ratio = results.ratio(ours, limit, kind, size)
+            if ratio:
+                yield Figure(title, kind, size, target, ratio, "×", size == RATIO_SIZE)
     for kind in KINDS:
         yield from _of_kind(results, kind, size)
 

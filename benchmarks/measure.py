@@ -7,17 +7,46 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.contender import FILES, Contender, Task
+from benchmarks import rows
+from benchmarks.contender import FILES, Contender, Task, native
 from benchmarks.hosts import Host
 from benchmarks.results import Results, Sample
 from benchmarks.trees import Trees, environment, make_trees, run
 
-STATES = {"schema": ("plain", "seed_base"), "seeded": ("plain", "head"), "bare": ("bare", "head")}
-"""The states that a database may start from: the project and the revision that make it."""
+
+@dataclass(frozen=True)
+class State:
+    """What a database may start from: a project and a revision, then people's edits, then another command.
+
+    `edited` says of which tables every how many rows were edited.
+    """
+
+    tree: str
+    target: str
+    edited: Mapping[str, int] = field(default_factory=dict)
+    then: tuple[str, ...] = ()
+
+
+def _every(number: int) -> Mapping[str, int]:
+    return dict.fromkeys(rows.EDITED, number)
+
+
+STATES = {
+    "schema": State("plain", "seed_base"),
+    "seeded": State("plain", "head"),
+    "bare": State("bare", "head"),
+    "edited-10": State("plain", "head", _every(10)),
+    "edited-1": State("plain", "head", _every(100)),
+    # A rollback left what was edited: every second simulation is a row in ten.
+    "left-10": State(
+        "plain", "head", {"simulations": 2}, ("-x", "seed_conflict=keep", "downgrade", "seed_base")
+    ),
+}
+"""The states that databases start from."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +71,14 @@ def build_stand(
     hosts["sqlite"].drop(scratch)
     states = {}
     for kind in {*kinds, "sqlite"}:
-        for state, (tree, target) in STATES.items():
+        for state, made in STATES.items():
             url = states[kind, state] = hosts[kind].create()
-            run(trees.path(tree), url, "alembic", "upgrade", target)
-            if state == "seeded":
+            run(trees.path(made.tree), url, "alembic", "upgrade", made.target)
+            for table, number in made.edited.items():
+                rows.edit(kind, native(url), table, number)
+            if made.then:
+                run(trees.path(made.tree), url, "alembic", *made.then)
+            if made.target == "head" and made.tree == "plain":
                 # Never empty tables: once ANALYZE has called them empty, the plans of foreign keys scan them.
                 hosts[kind].settle(url)
     for state in STATES:

@@ -64,6 +64,16 @@ def downgrade(task: Task) -> Work:
     return _command(task, "--raiseerr", "downgrade", "seed_base")
 
 
+def overwriting(task: Task) -> Work:
+    """The whole seed back where people edited: each edit is looked at, and the seed's values win."""
+    return _command(task, "--raiseerr", "-x", "seed_conflict=overwrite", "downgrade", "seed_base")
+
+
+def keeping(task: Task) -> Work:
+    """The whole seed where some of its rows are somebody's: these are adopted, and stay as they are."""
+    return _command(task, "--raiseerr", "-x", "seed_conflict=keep", "upgrade", "head")
+
+
 def verify(task: Task) -> Work:
     """The digests of all change files, and the headers' parents."""
     from seedrail import Rail
@@ -135,6 +145,29 @@ OURS = (
         start="seeded",
         after="empty",
         limit="limit-delete",
+    ),
+    *(
+        Contender(
+            f"downgrade-{share}",
+            "ours",
+            f"downgrade, {share} % of rows edited",
+            overwriting,
+            start=f"edited-{share}",
+            after="empty",
+            limit="downgrade",
+            plotted=False,
+        )
+        for share in (1, 10)
+    ),
+    Contender(
+        "upgrade-10",
+        "ours",
+        "upgrade, 10 % of rows there",
+        keeping,
+        start="left-10",
+        after="seeded",
+        limit="upgrade",
+        plotted=False,
     ),
     Contender(
         "edit",

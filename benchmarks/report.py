@@ -61,9 +61,9 @@ def _row(results: Results, contender: Contender, kind: str) -> Iterator[str]:
             results.median(contender.name, kind, size),
             results.spread(contender.name, kind, size),
         )
-        limit = results.median(contender.limit, kind, size)
+        ratio = results.ratio(contender.name, contender.limit, kind, size)
         yield "–" if seconds is None else _seconds(seconds) + (f" ±{_seconds(spread)}" if spread else "")
-        yield f"{seconds / limit:.2f}" if seconds and limit else ""
+        yield f"{ratio:.2f}" if ratio else ""
         yield _memory(results, contender, kind, size)
     slope = results.slope(contender.name, kind)
     yield "" if slope is None else f"{slope:.2f}"

@@ -53,6 +53,26 @@ class Results:
         samples = self.samples.get((contender or "", kind, size))
         return statistics.median(one.seconds for one in samples) if samples else None
 
+    def ratio(self, contender: str, limit: str | None, kind: str, size: int) -> float | None:
+        """How many times as long as another contender it took: the median of the rounds' ratios, or None.
+
+        In a round both met the same machine; a ratio of medians swings with what the machine did between.
+        """
+        mine, theirs = (self._rounds(name, kind, size) for name in (contender, limit or ""))
+        if not mine or not theirs:
+            return None
+        return statistics.median(one / other for one, other in zip(mine, theirs, strict=False))
+
+    def _rounds(self, contender: str, kind: str, size: int) -> list[float]:
+        """The seconds of each round: what it measured several times is its median."""
+        seconds = [one.seconds for one in self.samples.get((contender, kind, size), [])]
+        rounds = self.about.get("rounds") or len(seconds)
+        repeats = max(1, len(seconds) // rounds)
+        return [
+            statistics.median(seconds[at : at + repeats])
+            for at in range(0, len(seconds) - repeats + 1, repeats)
+        ]
+
     def spread(self, contender: str, kind: str, size: int) -> float | None:
         """Half of the distance between the quartiles, in seconds."""
         seconds = [one.seconds for one in self.samples.get((contender, kind, size), [])]

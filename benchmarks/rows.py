@@ -14,6 +14,9 @@ from app.features.catalog import METADATA
 TABLES = ("machines", "simulations", "artifacts", "external_links")
 """Parents first."""
 
+EDITED = {"simulations": "description", "artifacts": "label", "external_links": "label"}
+"""What people edit of a table."""
+
 _VOLATILE = {"created_at", "updated_at"}
 
 
@@ -82,6 +85,21 @@ def counts(kind: str, database: str) -> dict[str, int]:
             lite.close()
     with psycopg.connect(database) as connection:
         return {table: int(_one(connection, query)) for table, query in queries.items()}
+
+
+def edit(kind: str, database: str, table: str, every: int) -> None:
+    """Let somebody edit a column of every so many rows."""
+    numbered = f"SELECT id, row_number() OVER (ORDER BY id) AS n FROM {table}"  # noqa: S608 -- constants
+    chosen = f"SELECT id FROM ({numbered}) AS numbered WHERE n % {every} = 0"  # noqa: S608 -- constants
+    update = f"UPDATE {table} SET {EDITED[table]} = 'edited' WHERE id IN ({chosen})"  # noqa: S608 -- constants
+    if kind == "sqlite":
+        lite = sqlite3.connect(database)
+        with lite:
+            lite.execute(update)
+        lite.close()
+        return
+    with psycopg.connect(database) as connection:
+        connection.execute(update.encode())
 
 
 def _select(name: str) -> sa.Select[Any]:

@@ -19,11 +19,12 @@ from seedrail.merge.database.fresh import links_into_empty_tables, passes
 from seedrail.merge.database.loads import BulkLoader, ScriptLoader
 from seedrail.merge.database.session import online
 from seedrail.merge.database.standins import StandIns
-from seedrail.merge.decide.cells import cells, decisions, known_cells, passing, places
-from seedrail.merge.ledger import CUT, seed_claims
+from seedrail.merge.decide.cells import COMES, cells, decisions, held, known_cells, passing, places
+from seedrail.merge.ledger import CUT, EXISTS, seed_claims
 from seedrail.merge.plan import Plan
 from seedrail.merge.stage import (
     BOOLEAN,
+    DELETE,
     INSERT,
     INTEGER,
     TEXT,
@@ -229,6 +230,33 @@ class Filling:
             self.index(passing, ["table_name", "seed_id"])
         return bool(rows)
 
+    def load_held(self) -> bool:
+        """On a way down: where at or below the target the seed had the rows that leave; whether it had any.
+
+        Of rows alone that were met there, if the ledger can be asked.
+        """
+        move = self.move
+        if move.upgrade or move.target == SEED_BASE:
+            return False
+        changes = move.rail.net_changes(move.source, move.target)
+        if self.connection is not None:
+            c = seed_claims.c
+            of_rows = c.column_name == EXISTS, c.live_id.is_not(None)
+            met = sa.select(c.table_name, c.seed_id).where(
+                *of_rows, c.position <= self.positions[move.target]
+            )
+            rows = {(name, str(id_)) for name, id_ in self.connection.execute(met)}
+            rows &= {one.seed_row for one in changes if one.effect == DELETE} if rows else rows
+        else:
+            rows = {one.seed_row for one in changes if one.effect == DELETE}
+        found = sorted(move.rail.held(move.target, rows))
+        if found:
+            columns = [("table_name", TEXT), ("seed_id", UUID), ("position", INTEGER)]
+            with self._loader() as loader:
+                loader.load(held, columns, list[Sequence[Any]](found))
+            self.index(held, ["table_name", "seed_id"])
+        return bool(found)
+
     def place_marked(self, plan: Plan) -> None:
         """On a way down: the places of links that were cut, or may get a stand-in; of all, in a script."""
         if plan.upgrade:
@@ -244,6 +272,14 @@ class Filling:
         self._load_places(
             {one.seed_row for one in changes if one.effect in (INSERT, UPDATE) and one.table in tables}
         )
+
+    def place_coming(self, plan: Plan) -> None:
+        """Where rows that come on a way down, and have claims, were born."""
+        if plan.upgrade or self.connection is None:
+            return
+        c = cells.c
+        found = sa.select(c.table_name, c.seed_id).where(c.column_name == EXISTS, c.fate == COMES, c.known)
+        self._load_places({(name, str(id_)) for name, id_ in self.connection.execute(found)})
 
     def place_claims(self, plan: Plan) -> None:
         """Where claims of a way down belong, at or below the target."""

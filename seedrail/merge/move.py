@@ -210,6 +210,7 @@ class _Runner(Filling):
             tally=None if self.connection is None else self.tally,
             marked=self._marked(),
             decisions=self.load_decisions(),
+            held=self.load_held(),
         )
 
     def _marked(self) -> frozenset[tuple[str, str]] | None:
@@ -262,6 +263,7 @@ class _Runner(Filling):
         self._execute(cases.columns(plan))
         for table in touched:
             self._execute(cases.put_back(plan, table))
+        self.place_coming(plan)
         self._execute(cases.claim(plan))
 
     def _count(self, plan: Plan) -> None:

@@ -58,6 +58,8 @@ class Plan:
     """Online, what the statements before have counted."""
     decisions: bool = False
     """Whether some conflicts were decided one by one."""
+    held: bool = False
+    """On a way down: whether a row that leaves had a life before."""
     marked: frozenset[tuple[str, str]] | None = None
     """The links (table, column) for which the ledger has marks of stand-ins; None for a script."""
 

@@ -5,13 +5,15 @@ deleted and comes back. What people did meanwhile is known to the ledger alone.
 """
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
 
+from seedrail import ConflictError
+from tests.laws.test_found import groups, node
 from tests.laws.test_optional_links import NOTHING, add_users, edit, own_group, owner, state
-from tests.laws.world import GROUPS, Make, World, user_id
+from tests.laws.world import GROUPS, Make, World, node_id, user_id
 
 # Each is a history with several policies.
 pytestmark = pytest.mark.long
@@ -227,3 +229,72 @@ def test_a_group_that_is_taken_again_goes_back_to_its_owner_at_the_bottom(
     world = taken_again(make, first, NOTHING)
     down(world, way, 0, "keep")
     assert sizes(world) == [7]
+
+
+# -- what a jump has passed by ---------------------------------------------------------------------
+
+
+@WAYS
+def test_a_link_is_no_edit_where_a_jump_passed_by_its_return(make: Make, way: str) -> None:
+    """It was cut, then led to somebody who is there, then nowhere: a jump up never set it."""
+    world = begin(make, state("w"), state("u"), state())
+    world.upgrade("seed_0001")
+    world.upgrade("head")
+    down(world, way, 2)
+    expect(owner(world), "u")
+    world.downgrade("seed_base", "abort")
+    assert sizes(world) == []
+
+
+@WAYS
+def test_a_link_is_no_edit_in_a_second_life_that_a_jump_passed_by(make: Make, way: str) -> None:
+    world = begin(make, state("w"), NOTHING, state("u"), NOTHING)
+    world.upgrade("seed_0001")
+    world.upgrade("head")
+    down(world, way, 3)
+    expect(owner(world), "u")
+    world.downgrade("seed_base", "abort")
+    assert sizes(world) == []
+
+
+@WAYS
+def test_what_was_decided_of_a_row_before_its_second_life_is_not_asked_again(make: Make, way: str) -> None:
+    """It was there first, went back to its owner, and was adopted once more: all in one jump up."""
+    world = begin(make, state(), NOTHING, state(size=2))
+    own_group(world)
+    edit(world, size=9)
+    world.upgrade("head", "keep")
+    down(world, way, 1)
+    assert sizes(world) == [9]
+    assert world.database.scalar("SELECT count(*) FROM seed_claims WHERE position > 1") == 0
+
+
+def test_a_row_that_only_passed_is_not_remembered_as_gone(make: Make) -> None:
+    """At a stop on the way down it was left out, which nobody may take for somebody's wish."""
+    between = groups(a=1)
+    between["nodes"] = {node_id("x", "a"): node("x", "a")}
+    world = begin(make, NOTHING, between, groups(b=1))
+    with world.user() as connection:
+        theirs = [{"id": uuid4(), "name": name, "size": 1} for name in "ab"]
+        connection.execute(sa.insert(GROUPS), theirs)
+    world.upgrade("head")
+    world.downgrade("seed_0001")
+    assert world.database.rows("SELECT * FROM seed_claims") == []
+    world.upgrade("seed_0002")
+    assert world.database.scalar("SELECT count(*) FROM nodes") == 1
+
+
+@pytest.mark.parametrize("policy", ["abort", "keep", "overwrite"])
+def test_a_row_made_anew_in_place_of_the_seeds_own_is_somebodys(make: Make, policy: str) -> None:
+    """That a link of the one before was cut makes it nobody's either."""
+    world = begin(make, state("w"), state("w", size=2))
+    world.upgrade("head")
+    delete(world)
+    own_group(world)
+    edit(world, size=9)
+    if policy == "abort":
+        with pytest.raises(ConflictError, match="deleted: groups"):
+            world.downgrade("seed_0001", policy)
+    else:
+        world.downgrade("seed_0001", policy)
+    assert sizes(world) == [9]

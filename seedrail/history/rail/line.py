@@ -246,6 +246,16 @@ class Rail:
         for row, found in values.items():
             yield row, found, given[row]
 
+    def held(self, revision: str, rows: Collection[tuple[str, str]]) -> Iterator[tuple[str, str, int]]:
+        """For some rows (table, seed id), each position up to `revision` at which the seed had them."""
+        there: set[tuple[str, str]] = set()
+        for position, one in enumerate(self.between(SEED_BASE, revision) if rows else (), start=1):
+            for line in (line for block in one.file.blocks() for line in block):
+                if line.seed_row in rows:
+                    there -= {line.seed_row}
+                    there |= {line.seed_row} if line.new or line.returns else set()
+            yield from ((*row, position) for row in there)
+
     def _header(self, one: SeedRevision) -> Header:
         header = one.file.header()
         expected = self.sha256_of(one.parent)

@@ -20,6 +20,7 @@ from seedrail.merge.decide.cells import (
     IS_GONE,
     KEPT,
     LEAVES,
+    LEFT_OUT,
     MERGED,
     MISSED,
     RESTS,
@@ -28,11 +29,13 @@ from seedrail.merge.decide.cells import (
     STAYS,
     cells,
     decided,
+    held,
     is_text,
+    places,
     same_row,
     touched_rows,
 )
-from seedrail.merge.ledger import ABSENT, CUT, EXISTS, OWNER, PRESENT, SEED
+from seedrail.merge.ledger import ABSENT, CUT, EXISTS, OWNER, PRESENT, SEED, seed_claims
 from seedrail.merge.plan import Plan, Statement
 from seedrail.merge.stage import DELETE, INSERT, UPDATE, StagedTable
 from seedrail.run_options import Policy
@@ -165,7 +168,7 @@ def _verdict(plan: Plan) -> ColumnElement[Any]:
     asked, take_or_own = _C.kind.is_not(None), sa.case((_C.wins, TAKE), else_=OWN)
     overwrites = plan.upgrade and plan.policy is Policy.OVERWRITE
     theirs = sa.and_(_theirs(), _C.popped.is_(None), ~_C.as_wanted)
-    whole = sa.and_(sa.literal(plan.upgrade), _C.top == CUT)
+    whole = _C.top == CUT if plan.upgrade else _passed_cut()
     return sa.case(
         (_C.fate == COMES, WRITE),
         (_C.fate == GOES, sa.case((sa.and_(asked, _C.wins), LOSE), else_=LEAVE)),
@@ -184,6 +187,17 @@ def _verdict(plan: Plan) -> ColumnElement[Any]:
         # 4. A conflict.
         else_=take_or_own,
     )  # fmt: skip
+
+
+def _passed_cut() -> ColumnElement[bool]:
+    """On a way down: whether a jump has passed by another link than the one that was cut.
+
+    The seed had it whole again on its way up, if it had not jumped.
+    """
+    place = places.alias("place")
+    of_cell = same_row(place, cells), place.c.column_name.in_([_C.column_name, EXISTS])
+    given = sa.select(sa.func.max(place.c.position)).where(*of_cell).correlate(cells)
+    return sa.and_(_C.lower == CUT, _C.lower_at < given.scalar_subquery())
 
 
 def _theirs() -> ColumnElement[bool]:
@@ -270,19 +284,41 @@ def _stands(plan: Plan) -> ColumnElement[Any]:
     # Whatever was somebody's in it goes with it: no way down may jump over its life.
     shared = sa.select(other.c.seed_id).where(same_row(other, cells), *theirs)
     return sa.case(
-        (_C.fate.in_([ADOPTED, IS_GONE, KEPT, MISSED]), OWNER),
+        (_C.fate.in_([ADOPTED, IS_GONE, KEPT, LEFT_OUT, MISSED]), OWNER),
         (sa.and_(_C.fate == GIVEN_BACK, up), OWNER),
+        # It had been given back before, in a life that is over at the target, and that a jump has passed by.
+        (sa.and_(_C.fate == GIVEN_BACK, _was_held(plan)), OWNER),
         (sa.and_(_C.fate == GOES, shared.correlate(cells).exists()), SEED),
         (_C.fate == REVIVED, SEED),
         # An older life of this row has claims, which must not count in this one.
-        (sa.and_(_C.fate == COMES, up, _C.known), SEED),
+        (sa.and_(_C.fate == COMES, _C.known, sa.or_(up, _lived_before(plan))), SEED),
         else_=sa.null(),
     )
 
 
+def _lived_before(plan: Plan) -> ColumnElement[bool]:
+    """On a way down: whether a row that comes has claims of an older life, and none that opened this one."""
+    if plan.upgrade:
+        return sa.false()
+    place, claim = places.alias("born"), seed_claims.alias("older")
+    born = sa.select(place.c.position).where(same_row(place, cells), place.c.column_name == EXISTS)
+    born_at = born.correlate(cells).scalar_subquery()
+    older = sa.select(claim.c.seed_id).where(same_row(claim, cells), claim.c.position < born_at)
+    opened = sa.func.coalesce(_C.lower_at, 0) >= born_at
+    return sa.and_(~opened, older.correlate(cells).exists())
+
+
+def _was_held(plan: Plan) -> ColumnElement[bool]:
+    """Whether the last claim on a row, at the target, is from when the seed held it."""
+    if not plan.held:
+        return sa.false()
+    at = held.c.position == _C.lower_at, is_text(_C.lower_value, PRESENT)
+    return sa.select(held.c.seed_id).where(same_row(held, cells), *at).correlate(cells).exists()
+
+
 def _presence() -> ColumnElement[Any]:
     gone, here = sa.literal(ABSENT, sa.Text()), sa.literal(PRESENT, sa.Text())
-    return sa.case((_C.fate.in_([IS_GONE, MISSED, REVIVED, COMES]), gone), else_=here)
+    return sa.case((_C.fate.in_([IS_GONE, LEFT_OUT, MISSED, REVIVED, COMES]), gone), else_=here)
 
 
 def told() -> sa.Subquery:

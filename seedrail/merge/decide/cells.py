@@ -98,6 +98,9 @@ cells = _of_cells(
 places = _of_cells("seed_place", sa.Column("position", sa.Integer()))
 """On a way down: the position of the revision that gave a cell the value that it has at the target."""
 
+held = _of_cells("seed_held", sa.Column("position", sa.Integer()))
+"""On a way down: the positions at or below the target at which the seed had a row that leaves."""
+
 passing = _of_cells("seed_passing")
 """At a stop on a way down: the rows that enter there, and are in no state where the way ends."""
 

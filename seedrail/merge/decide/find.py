@@ -24,8 +24,11 @@ def find(plan: Plan, table: StagedTable) -> Iterator[Statement]:
             found = sa.update(stage).values(live_id=table.live_id).where(*missing, *same)
             yield Statement(found, ("met", table.name))
     if plan.knows(table.name):
-        # A row that the ledger knows may have been deleted and made anew.
-        claimed = sa.select(seed_claims.c.seed_id).where(seed_claims.c.table_name == table.name)
+        # A row that was met may have been deleted and made anew: it is known by its key. One of the seed's
+        # own that is gone is gone, whoever has such a row since.
+        claimed = sa.select(seed_claims.c.seed_id).where(
+            seed_claims.c.table_name == table.name, seed_claims.c.column_name == EXISTS
+        )
         there = live.alias("there")
         gone = ~sa.exists().where(there.c[table.frozen.id] == stage.c.live_id)
         again = [live.c[name] == stage.c["o_" + name] for name in table.frozen.key]

@@ -84,11 +84,13 @@ class Cells:
             return self.seeded(self.target, row, column)
         met = self.met_above(row, column)
         cut = self.ledger.cut(self.target, row, column)
-        if cut is not None and cut.position < self.history.given_at(self.target, row, column):
-            # A jump has passed by another link than the one that was cut.
-            cut = None
-        found = met[0] if met else cut
+        found = met[0] if met else None if self.passed_cut(row, column) else cut
         return found.value if found else self.seeded(self.target, row, column)
+
+    def passed_cut(self, row: Seeded, column: str) -> bool:
+        """On a way down: whether a jump has passed by another link than the one that was cut."""
+        cut = None if self.up else self.ledger.cut(self.target, row, column)
+        return cut is not None and cut.position < self.history.given_at(self.target, row, column)
 
     def lands(self, row: Seeded, column: str) -> Any:
         """What a cell will hold if the seed writes it: a link that leads nowhere may have to be empty."""
@@ -131,8 +133,8 @@ class Cells:
         if theirs and not self.met_above(row, column) and self.found(row, column) != self.wanted(row, column):
             self._take(row, column)
             return
-        if self.up and self.ledger.cut(self.source, row, column):
-            # The link is whole again.
+        if (self.up and self.ledger.cut(self.source, row, column)) or self.passed_cut(row, column):
+            # The link is whole again, or was when the seed came by on its way up, if it had not jumped.
             self.cut(row, column, self.wanted(row, column))
         self.write(row, column, self.wanted(row, column))
 

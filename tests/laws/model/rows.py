@@ -61,9 +61,17 @@ class Rows(Cells):
             self.claim(row, EXISTS, self.first(row, [EXISTS]), ABSENT, Stands.OWNER)
             return
         self._insert(row)
-        if self.up and self.base.claims.get(row):
+        if self._lived_before(row):
             # An older life of this row has claims, which must not count in this one.
             self.claim(row, EXISTS, self.first(row, [EXISTS]), ABSENT, Stands.SEED)
+
+    def _lived_before(self, row: Seeded) -> bool:
+        """Whether a row that comes has claims of an older life, and none that opened this one."""
+        born = self.first(row, [EXISTS])
+        claims = [one for stack in self.base.claims.get(row, {}).values() for one in stack]
+        opening = self.ledger.opening(self.target, row)
+        opened = opening is not None and opening.position >= born
+        return not opened and any(one.position < born for one in claims)
 
     def _is_adopted(self, row: Seeded) -> None:
         """Somebody has such a row: it stays theirs, and the seed works on it."""
