@@ -41,6 +41,8 @@ _CHUNK = 1 << 17
 
 Order = Callable[[Line], tuple[Any, ...]]
 """What the lines of a file are sorted by."""
+Rank = Callable[[str], Any]
+"""What tables are sorted by."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +72,16 @@ class Header:
         return BY_ID if self.format == 1 else order_of(self.tables)
 
 
+def rank_of(tables: Iterable[str]) -> Rank:
+    """Tables as they are given, then all others by name."""
+    ranks = {name: (rank, "") for rank, name in enumerate(tables)}
+    return lambda table: ranks.get(table) or (len(ranks), table)
+
+
 def order_of(tables: Iterable[str]) -> Order:
     """By table, in the order given, and by the rows' words."""
-    ranks = {name: rank for rank, name in enumerate(tables)}
-    unknown = len(ranks)
-
-    def order(line: Line) -> tuple[Any, ...]:
-        return ranks.get(line.table, unknown), line.table, bytes(line.row), line.id
-
-    return order
+    rank = rank_of(tables)
+    return lambda line: (rank(line.table), bytes(line.row), line.id)
 
 
 def BY_ID(line: Line) -> tuple[str, str]:  # noqa: N802 - an order among others

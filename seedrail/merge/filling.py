@@ -83,7 +83,9 @@ class Filling:
         for name, table in tables.items():
             table.links = None if links is None else links[name]
         # A table's foreign keys are checked when its load ends.
-        turns = [set(tables)] if links is None else list(passes(frozen))
+        turns = [set(tables)]
+        if links is not None:
+            turns = list(passes(frozen, move.rail.ranks(move.source, move.target)))
         size = move.rail.size(move.source, move.target)
         self.progress.begin("staging" if links is None else "loading", size * len(turns))
         claimed = self._claimed(tables) if links is None else Claimed()

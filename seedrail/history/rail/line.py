@@ -10,12 +10,12 @@ from typing import Any
 from alembic.script import Script, ScriptDirectory
 
 from seedrail.errors import ChangeFileError, RailError
-from seedrail.history.changefile import ChangeFile, Header
+from seedrail.history.changefile import ChangeFile, Header, Rank
 from seedrail.history.changes import Change, Row, State, changed_columns
 from seedrail.history.history import SEED_BASE, History, branched, downs, file_name, is_seed, on_rail
 from seedrail.history.lines import Line, Lone, change_of, lone_or_net, net_lines
 from seedrail.history.rail.placement import check_placement
-from seedrail.history.rail.streams import Group, side_by_side
+from seedrail.history.rail.streams import Group, ranks, side_by_side
 from seedrail.quoting import harmless, shown
 from seedrail.schema.tables import FrozenTable
 
@@ -202,10 +202,20 @@ class Rail:
     ) -> tuple[bool, list[str], Iterator[Group[Line]]]:
         """Whether a move leads up, the revisions on its way, and what their files have of each row."""
         upward = self.position(source) <= self.position(target)
-        revisions = self.between(source, target) if upward else self.between(target, source)
+        revisions, files, headers = self._files(source, target)
+        return upward, revisions, side_by_side(files, headers, seen)
+
+    def ranks(self, source: str, target: str) -> Rank:
+        """What tables are sorted by in `net_rows` and `net_changes`: all of one, then all of the next."""
+        _, files, headers = self._files(source, target)
+        return ranks(files, headers)
+
+    def _files(self, source: str, target: str) -> tuple[list[str], list[ChangeFile], list[Header]]:
+        """The revisions on the way of a move, lower ones first, with their change files and headers."""
+        lower, upper = sorted((source, target), key=self.position)
+        revisions = self.between(lower, upper)
         files = [one.file for one in revisions]
-        headers = [file.header() for file in files]
-        return upward, [one.revision for one in revisions], side_by_side(files, headers, seen)
+        return [one.revision for one in revisions], files, [file.header() for file in files]
 
     def state_at(self, revision: str) -> State:
         """Every seeded row at `revision`, by table and seed id: the fold of all change files."""

@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 from seedrail.errors import SetupError
-from seedrail.history.changefile import BY_ID, ChangeFile, Header, Order, order_of
+from seedrail.history.changefile import BY_ID, ChangeFile, Header, Order, Rank, order_of, rank_of
 from seedrail.history.lines import Line
 from seedrail.schema.tables import FrozenTable, in_foreign_key_order
 
@@ -21,32 +21,35 @@ T = TypeVar("T")
 Group = list[tuple[int, Sequence[T]]]
 """Lines of the files with these numbers: many of one file, or of one row what each file has."""
 
-Held = dict[tuple[str, str], Group[Line]]
+Held = dict[str, dict[str, Group[Line]]]
 """Lines by table and seed id."""
 
 
 def side_by_side(
     files: Sequence[ChangeFile], headers: Sequence[Header], seen: Callable[[int], None] | None = None
 ) -> Iterator[Group[Line]]:
-    """What the files have of each row, in their order; `seen` is told how many bytes were read.
-
-    Rows of a table come together, or in two parts: those of the files that are streamed, then the others'.
-    """
+    """What the files have of each row, table by table; `seen` is told how many bytes were read."""
     streams = _streams(files, headers)
     rest = [number for number in range(len(files)) if number not in streams.numbers]
     held = _held(files, rest, seen)
     main = max(streams.numbers, key=lambda number: files[number].size, default=0)
     runs = {number: files[number].blocks(seen) for number in streams.numbers}
     groups = merged(runs, main, streams.order)
-    yield from _beside(groups, held) if held else groups
+    yield from _beside(groups, held, streams.rank) if held else groups
+
+
+def ranks(files: Sequence[ChangeFile], headers: Sequence[Header]) -> Rank:
+    """The order of the tables in which `side_by_side` says what the files have."""
+    return _streams(files, headers).rank
 
 
 @dataclass(frozen=True)
 class _Streams:
-    """Files that have an order in common."""
+    """Files that have an order in common: that of their lines, and that of their tables."""
 
     numbers: Sequence[int]
     order: Order
+    rank: Rank
 
 
 def _streams(files: Sequence[ChangeFile], headers: Sequence[Header]) -> _Streams:
@@ -58,7 +61,7 @@ def _streams(files: Sequence[ChangeFile], headers: Sequence[Header]) -> _Streams
         for number, header in enumerate(headers)
         if header.format > 1 and _agrees(list(header.tables.values()), tables)
     ]
-    found = [_Streams(old, BY_ID), _Streams(new, order_of(tables))]
+    found = [_Streams(old, BY_ID, str), _Streams(new, order_of(tables), rank_of(tables))]
     return max(found, key=lambda one: sum(files[number].size for number in one.numbers))
 
 
@@ -90,28 +93,35 @@ def _held(files: Sequence[ChangeFile], numbers: Iterable[int], seen: Callable[[i
     held: Held = {}
     for number in numbers:
         for line in chain.from_iterable(files[number].blocks(seen)):
-            held.setdefault(line.seed_row, []).append((number, [line]))
+            held.setdefault(line.table, {}).setdefault(line.id, []).append((number, [line]))
     return held
 
 
-def _beside(groups: Iterable[Group[Line]], held: Held) -> Iterator[Group[Line]]:
-    """What is held beside what streams by, at its rows; then the rest of it, table by table."""
+def _beside(groups: Iterable[Group[Line]], held: Held, rank: Rank) -> Iterator[Group[Line]]:
+    """What is held beside what streams by, at its rows; the rest of a table before the next one begins."""
+    waiting = sorted(held, key=rank)
+    nothing: dict[str, Group[Line]] = {}
+    table, here = "", nothing
     for group in groups:
         ((number, lines), *others) = group
-        if others:
-            yield _in_turn([*group, *held.pop(lines[0].seed_row, ())])
-            continue
         start = 0
         for at, line in enumerate(lines):
-            if more := held.pop(line.seed_row, None):
+            if line.table != table:
                 if at > start:
                     yield [(number, lines[start:at])]
-                yield _in_turn([(number, lines[at : at + 1]), *more])
+                start, table, here = at, line.table, held.get(line.table, nothing)
+                while waiting and rank(waiting[0]) < rank(table):
+                    yield from held[waiting.pop(0)].values()
+            more = here.pop(line.id, None)
+            if more or others:
+                if at > start:
+                    yield [(number, lines[start:at])]
+                yield _in_turn([(number, lines[at : at + 1]), *others, *(more or ())])
                 start = at + 1
         if start < len(lines):
             yield [(number, lines[start:] if start else lines)]
-    for row in sorted(held):
-        yield held[row]
+    for name in waiting:
+        yield from held[name].values()
 
 
 def _in_turn(group: Group[T]) -> Group[T]:

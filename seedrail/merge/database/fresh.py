@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from seedrail.dialects import SeedDialect
+from seedrail.history.changefile import Rank
 from seedrail.merge.ledger import seed_claims
 from seedrail.schema.tables import FrozenTable
 
@@ -44,9 +45,9 @@ def links_into_empty_tables(
     }
 
 
-def passes(tables: Iterable[FrozenTable]) -> Iterator[set[str]]:
-    """The tables to load in each pass over rows that are sorted by table, so that parents come first."""
-    waiting = sorted(tables, key=lambda table: table.name)
+def passes(tables: Iterable[FrozenTable], rank: Rank) -> Iterator[set[str]]:
+    """The tables to load in each pass over rows that are sorted by their tables' ranks, parents first."""
+    waiting = sorted(tables, key=lambda table: rank(table.name))
     names, loaded = {table.name for table in waiting}, set[str]()
     while waiting:
         now: set[str] = set()
