@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.elements import ColumnElement
 
 from seedrail.errors import FAULT_LIMIT, SeedError
 from seedrail.history.rownames import RowNames
@@ -14,6 +15,7 @@ from seedrail.merge.decide.cells import cells, decided
 from seedrail.merge.decide.links import pointing_rows
 from seedrail.merge.plan import Plan
 from seedrail.merge.report.answers import Decision, Entry, choices
+from seedrail.merge.stage import StagedTable
 from seedrail.quoting import quoted, shown
 from seedrail.run_options import Policy
 
@@ -163,7 +165,6 @@ def read_conflicts(
         counts[kind, table] = number
     if not counts:
         return [], counts
-    rows = _ordered(connection, plan, names, sa.select(asked).limit(_SORTED))[:FAULT_LIMIT]
     listed = [
         Conflict(
             row.kind,
@@ -174,13 +175,36 @@ def read_conflicts(
             row.found,
             _pointing(connection, plan, row) if row.kind == "referenced" else (),
         )
-        for row in rows
+        for row in _first(connection, plan, names, asked, counts)
     ]
     return listed, counts
 
 
-_SORTED = 100_000
-"""Of so many conflicts the first by name are listed: more do not pass through memory for that."""
+_SORTED = 1_000
+"""So many conflicts of a table are sorted by name; of more, the first by what is in their keys."""
+
+
+def _first(
+    connection: Connection, plan: Plan, names: RowNames, asked: sa.Subquery, counts: Counts
+) -> list[Any]:
+    """The conflicts to list: parents first, and by name."""
+    rows: list[Any] = []
+    for table in plan.tables:
+        total = sum(count for (_, name), count in counts.items() if name == table.name)
+        if total and len(rows) < FAULT_LIMIT:
+            some = sa.select(asked).where(asked.c.table_name == table.name)
+            if total > _SORTED:
+                some = some.join(table.stage, table.stage.c.seed_id == asked.c.seed_id)
+                some = some.order_by(*_keys(table), asked.c.seed_id).limit(FAULT_LIMIT)
+            rows += _ordered(connection, plan, names, some)
+    return rows[:FAULT_LIMIT]
+
+
+def _keys(table: StagedTable) -> Iterator[ColumnElement[Any]]:
+    """The staged natural key; links, which are ids, say nothing of names."""
+    for name in table.frozen.key:
+        if name not in table.frozen.foreign_keys and name in table.columns:
+            yield sa.func.coalesce(table.stage.c["n_" + name], table.stage.c["o_" + name])
 
 
 def read_entries(
