@@ -180,7 +180,7 @@ def read_conflicts(
     return listed, counts
 
 
-_SORTED = 1_000
+_SORTED = 100
 """So many conflicts of a table are sorted by name; of more, the first by what is in their keys."""
 
 
