@@ -176,7 +176,7 @@ def _seed_script(
         upgrade_ops=UpgradeOps(cast(Any, operations)),
         downgrade_ops=DowngradeOps(cast(Any, [DowngradeSeedsOp(revision)])),
         head=cast(Any, tuple(parents)),
-        imports={_OPERATIONS, _pins(path.name, sha256(content))},
+        imports={_pins(path.name, sha256(content))},
     )
 
 
@@ -184,9 +184,9 @@ _OPERATIONS = "from seedrail import operations  # noqa: F401 - op.upgrade_seeds,
 
 
 def _pins(changes: str, digest: str) -> str:
-    """What a seed revision says of its change file: every template renders its imports."""
-    # In one, so that they stay together; the empty line puts them behind whatever is imported.
-    return f"\nseed_changes = {changes!r}\nseed_sha256 = {digest!r}"
+    """What a seed revision says of its change file, below an import: every template renders its imports."""
+    # In one, so that they stay together: Alembic sorts them.
+    return f"{_OPERATIONS}\n\nseed_changes = {changes!r}\nseed_sha256 = {digest!r}"
 
 
 def _nothing_but(schema: list[str]) -> str:
