@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from operator import lt
 from pathlib import Path
@@ -177,7 +178,11 @@ class ChangeFile:
             )
 
     def header(self) -> Header:
-        """The file's header, checked to be this revision's."""
+        """The file's header, checked to be this revision's; read once."""
+        return self._header
+
+    @cached_property
+    def _header(self) -> Header:
         with self._opened() as file:
             header = self._parse_header(file.readline())
         if header.revision != self.revision:
@@ -201,8 +206,9 @@ class ChangeFile:
 
         `seen` is told how many bytes were read; they add up to `size`, more or less.
         """
+        header = self.header()
         with self._opened() as file:
-            header = self._parse_header(file.readline())
+            file.readline()
             order, last = header.order, ()
             number, rest, told = 2, b"", 0
             while chunk := file.read(_CHUNK):
