@@ -1,6 +1,5 @@
 """Fixtures: each database in turn, a copy of the project to edit, and the real commands as processes."""
 
-import gc
 import os
 import signal
 from collections.abc import Iterator, Sequence
@@ -58,12 +57,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if engines and {*engines} & {*item.callspec.id.split("-")}:
             item.add_marker("long")
     items.sort(key=lambda item: "early" not in item.keywords)
-
-
-def pytest_collection_finish() -> None:
-    """What thousands of collected tests consist of stays: no test's garbage is looked for among it."""
-    gc.collect()
-    gc.freeze()
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

@@ -2,8 +2,6 @@
 
 import asyncio
 import gc
-import os
-import signal
 import sqlite3
 import threading
 import time
@@ -19,6 +17,7 @@ from app.core.engines import connected, new_engine
 from app.core.patience import PATIENCE
 from seedrail import LockTimeout
 from tests.support.databases import Database
+from tests.support.waits import ctrl_c
 
 LATE = 2.0
 """Seconds after which a busy machine would have heeded a signal all the same; the wait is for a minute."""
@@ -42,9 +41,9 @@ def engine_for(database: Database, *, migrating: bool = False, seconds: float = 
 
 @pytest.mark.parametrize("migrating", [True, False])
 def test_ctrl_c_ends_a_wait(holder: sqlite3.Connection, sqlite: Database, migrating: bool) -> None:
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), connected(engine_for(sqlite, migrating=migrating)) as connection:
+    engine = engine_for(sqlite, migrating=migrating)
+    with ctrl_c(), pytest.raises(KeyboardInterrupt), connected(engine) as connection:
         connection.exec_driver_sql("INSERT INTO t VALUES (1)")
     assert time.monotonic() - started < 0.3 + LATE
 
@@ -57,9 +56,8 @@ def test_ctrl_c_ends_the_wait_of_an_asynchronous_session(
         async with engine.begin() as connection:
             await connection.execute(text("INSERT INTO t VALUES (1)"))
 
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
+    with ctrl_c(), pytest.raises(KeyboardInterrupt):
         asyncio.run(write())
     assert time.monotonic() - started < 0.3 + LATE
 
@@ -73,8 +71,7 @@ def test_a_commit_waits_for_readers_and_ctrl_c_ends_that_too(
     holder.execute("SELECT * FROM t").fetchone()
     with engine_for(sqlite).connect() as connection:
         connection.exec_driver_sql("INSERT INTO t VALUES (1)")
-        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-        with pytest.raises(KeyboardInterrupt):
+        with ctrl_c(), pytest.raises(KeyboardInterrupt):
             connection.commit()
     holder.execute("COMMIT")
     # A process would end here; in this one, the traceback holds the interrupted statement, and that the lock.

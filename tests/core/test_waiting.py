@@ -1,7 +1,5 @@
 """Waiting for a database: what time mends is waited for, what it does not is said at once."""
 
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +16,7 @@ from app.core.config import get_settings
 from app.core.errors import ConfigurationError, DatabaseUnavailable
 from app.core.waiting import wait_for_database
 from tests.support.databases import Database
+from tests.support.waits import ctrl_c
 
 PROGRAM = Path(__file__).parents[1] / "support" / "refusing.py"
 STARTING = ("57P03", "das Datenbanksystem startet")
@@ -178,9 +177,8 @@ def test_a_server_that_says_nothing_costs_no_more_than_the_time(point_to: Callab
 
 def test_ctrl_c_ends_the_wait(free_port: int, point_to: Callable[..., None]) -> None:
     point_to(free_port)
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
+    with ctrl_c(), pytest.raises(KeyboardInterrupt):
         wait_for_database(60)
     assert time.monotonic() - started < 5
 

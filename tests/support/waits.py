@@ -1,6 +1,10 @@
 """Tests that wait for something, and let others wait: for a condition, and for locks."""
 
+import gc
+import os
+import signal
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +28,22 @@ def waiting(database: Database) -> int:
     """How many sessions of a PostgreSQL database, and not of its neighbours, wait for a lock."""
     sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     return int(database.scalar(f"{sessions} AND wait_event_type = 'Lock'"))
+
+
+@contextmanager
+def ctrl_c(after: float = 0.3) -> Iterator[None]:
+    """Somebody presses Ctrl-C while the block waits.
+
+    No garbage is collected meanwhile: Python has nowhere to raise what interrupts the callback of a weak
+    reference, and the interrupt would be lost.
+    """
+    gc.collect()
+    gc.disable()
+    threading.Timer(after, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextmanager
