@@ -146,6 +146,20 @@ def test_expressions_and_conditions_are_unique_keys_too(
     assert items.values("code") == {"a": "X", "b": "Y"}
 
 
+@pytest.mark.parametrize("order", ["ab", "ba"])
+@pytest.mark.long
+def test_a_value_to_make_way_at_is_nobodys_in_any_case(
+    database: Database, tmp_path: Path, order: str
+) -> None:
+    """Whichever row makes way first: the other still holds its value then."""
+    items = Items(database, tmp_path / "items", [sa.Column("code", sa.String(9), nullable=False)])
+    database.execute("CREATE UNIQUE INDEX ux ON items (lower(code))")
+    first, other = order
+    items.ship({"name": first, "code": "y"}, {"name": other, "code": "X"})
+    items.ship({"name": first, "code": "X"}, {"name": other, "code": "y"})
+    assert items.values("code") == {first: "X", other: "y"}
+
+
 @pytest.mark.long
 def test_nulls_that_collide_are_no_way_out(postgresql: Database, tmp_path: Path) -> None:
     column = sa.Column("value", sa.Integer)

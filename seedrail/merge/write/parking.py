@@ -131,6 +131,6 @@ def _park(
     elif is_wide(table, name):
         value = sa.cast(movers.c.seed_id, sa.Text())
     else:
-        rows = spare_values(plan.dialect, table, name, movers, wanted)
+        rows = spare_values(plan.dialect, table, name, movers, wanted, exact=unique.exact)
         value = rows.c.spare
     return Statement(sa.update(table.live).values({name: value}).where(table.live_id == rows.c.id))

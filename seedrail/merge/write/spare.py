@@ -11,14 +11,17 @@ from seedrail.schema.types import ColumnType
 
 
 def spare_values(
-    dialect: SeedDialect, table: StagedTable, name: str, movers: sa.CTE, wanted: sa.CTE
+    dialect: SeedDialect, table: StagedTable, name: str, movers: sa.CTE, wanted: sa.CTE, *, exact: bool
 ) -> sa.Subquery:
-    """A query for the rows' ids, each with a value of its own as `spare`."""
+    """A query for the rows' ids, each with a value of its own as `spare`.
+
+    Where a unique key is not `exact`, an expression may hold texts equal that differ in their case.
+    """
     number = sa.func.row_number().over(order_by=movers.c.id)
     parked = sa.select(movers.c.id, movers.c.held, number.label("k")).cte("parked")
     type_ = table.frozen.columns[name].type
     if type_.is_text:
-        return _spare_texts(parked, table, name, wanted)
+        return _spare_texts(parked, table, name, wanted, exact=exact)
     taken = sa.union_all(sa.select(table.live.c[name].label("value")), sa.select(wanted.c[name])).subquery()
     count = sa.select(sa.func.count()).select_from(parked).scalar_subquery()
     value = taken.c.value
@@ -53,7 +56,9 @@ def _beyond(type_: ColumnType, edges: sa.CTE, k: Any) -> ColumnElement[Any]:
     return sa.case((high <= limit - edges.c.n, high + k), else_=low - k)
 
 
-def _spare_texts(parked: sa.CTE, table: StagedTable, name: str, wanted: sa.CTE) -> sa.Subquery:
+def _spare_texts(
+    parked: sa.CTE, table: StagedTable, name: str, wanted: sa.CTE, *, exact: bool
+) -> sa.Subquery:
     """Texts as long as the parked ones and of their kind (digits, capitals, small letters), from the last.
 
     A CHECK that codes are made so holds for them, too.
@@ -78,9 +83,13 @@ def _spare_texts(parked: sa.CTE, table: StagedTable, name: str, wanted: sa.CTE) 
         else_=sa.func.substr(last, 5 - size),
     )
     texts = sa.select(n, padded.label("text")).select_from(numbers.join(shape, sa.true())).subquery("texts")
+    taken = [
+        one == texts.c.text if exact else sa.func.lower(one) == sa.func.lower(texts.c.text)
+        for one in (column, wanted.c[name])
+    ]
     free = (
         sa.select(texts.c.text, sa.func.row_number().over(order_by=texts.c.n).label("k"))
-        .where(~sa.exists().where(column == texts.c.text), ~sa.exists().where(wanted.c[name] == texts.c.text))
+        .where(*(~sa.exists().where(same) for same in taken))
         .subquery("free")
     )
     return (
