@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from seedrail import ConflictError
+from seedrail import ConflictError, SeedError
 from tests.laws.strategies import Edit
 from tests.laws.users import OWN, apply_edits
 from tests.laws.world import GROUPS, ITEMS, NODES, Make, World, group_id, node_id
@@ -337,4 +337,18 @@ def test_a_row_that_a_way_down_only_passes_takes_nobodys_unique_value(make: Make
     before = world.content()
     world.upgrade("head")
     world.downgrade("seed_base", "abort")
+    assert world.content() == before
+
+
+@pytest.mark.parametrize("policy", ["keep", "overwrite"])
+def test_a_row_that_was_given_the_name_of_one_to_come_is_not_taken_for_it(make: Make, policy: str) -> None:
+    """The one that comes finds its name taken: for good where the other is kept, or until that goes."""
+    world = make(([groups(c=0), groups(a=1)], 99, [False] * 2))
+    world.install_schema()
+    world.upgrade("seed_0001")
+    with world.user() as connection:
+        connection.execute(sa.update(GROUPS).values(name="a"))
+    before = world.content()
+    with pytest.raises(SeedError, match="the database refused the seed"):
+        world.upgrade("head", policy)
     assert world.content() == before

@@ -18,7 +18,10 @@ def find(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         yield Statement(sa.update(stage).values(live_id=named.scalar_subquery()).where(named.exists()))
     yield from _follow(plan, table, own=False)
     missing = [stage.c.action == INSERT, stage.c.live_id.is_(None)]
-    by_key = [live.c[name] == stage.c["n_" + name] for name in table.frozen.key]
+    # One whose key was edited into another row's is still the row that it was.
+    others = stage.alias("others")
+    free = ~sa.exists().where(others.c.live_id == table.live_id)
+    by_key = [*(live.c[name] == stage.c["n_" + name] for name in table.frozen.key), free]
     if table.counts[INSERT]:
         for same in ([table.live_id == stage.c.seed_id], by_key):
             found = sa.update(stage).values(live_id=table.live_id).where(*missing, *same)
@@ -31,7 +34,7 @@ def find(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         )
         there = live.alias("there")
         gone = ~sa.exists().where(there.c[table.frozen.id] == stage.c.live_id)
-        again = [live.c[name] == stage.c["o_" + name] for name in table.frozen.key]
+        again = [*(live.c[name] == stage.c["o_" + name] for name in table.frozen.key), free]
         yield Statement(
             sa.update(stage)
             .values(live_id=table.live_id)
