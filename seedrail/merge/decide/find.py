@@ -20,7 +20,8 @@ def find(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     missing = [stage.c.action == INSERT, stage.c.live_id.is_(None)]
     # One whose key was edited into another row's is still the row that it was.
     others = stage.alias("others")
-    free = ~sa.exists().where(others.c.live_id == table.live_id)
+    taken = sa.select(others.c.live_id).where(others.c.live_id.is_not(None))
+    free = table.live_id.not_in(taken)
     by_key = [*(live.c[name] == stage.c["n_" + name] for name in table.frozen.key), free]
     if table.counts[INSERT]:
         for same in ([table.live_id == stage.c.seed_id], by_key):
