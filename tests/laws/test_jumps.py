@@ -11,8 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from seedrail import ConflictError
+from tests.laws.strategies import Edit
 from tests.laws.test_found import groups, node
 from tests.laws.test_optional_links import NOTHING, add_users, edit, own_group, owner, state
+from tests.laws.users import apply_edits
 from tests.laws.world import GROUPS, Make, World, node_id, user_id
 
 # Each is a history with several policies.
@@ -298,3 +300,19 @@ def test_a_row_made_anew_in_place_of_the_seeds_own_is_somebodys(make: Make, poli
     else:
         world.downgrade("seed_0001", policy)
     assert sizes(world) == [9]
+
+
+@pytest.mark.parametrize("hold", ["a node", "an edit"])
+@pytest.mark.parametrize(("way", "left"), [("steps", 1), ("jump", 2)])
+def test_a_row_that_has_to_stay_keeps_the_values_of_the_seed_that_the_move_found(
+    make: Make, way: str, left: int, hold: str
+) -> None:
+    """Nobody's value is lost; of the seed's own, a jump does not go through those that lie between."""
+    world = begin(make, state(), state(size=2))
+    world.upgrade("head")
+    if hold == "a node":
+        apply_edits(world, [Edit("add node", 0, 0)])
+    else:
+        edit(world, name="mine")
+    down(world, way, 0, "keep")
+    assert sizes(world) == [left]
