@@ -9,8 +9,9 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -225,6 +226,19 @@ class ChangeFile:
             if rest:
                 yield self._checked(rest, number, header.format, order, last)
 
+    def lines_of(self, ids: Container[str]) -> Iterator[Line]:
+        """The lines of rows with these ids: the others are only passed over, which takes a tenth of the time.
+
+        What it finds was read by `blocks` before, or will be, so that a line which is none is left to that.
+        """
+        with self._opened() as file:
+            file.readline()
+            rest = b""
+            while chunk := file.read(_CHUNK):
+                body, newline, rest = (rest + chunk).rpartition(b"\n")
+                yield from _lines_of(body + newline, ids)
+            yield from _lines_of(rest, ids)
+
     def _checked(
         self, body: bytes, number: int, format_: int, order: Order, last: tuple[Any, ...]
     ) -> list[Line]:
@@ -274,6 +288,19 @@ class ChangeFile:
 
     def _malformed(self, number: int, problem: str) -> ChangeFileError:
         return ChangeFileError(self.path.name, f"line {number} {problem}", RESTORE)
+
+
+def _lines_of(body: bytes, ids: Container[str]) -> Iterator[Line]:
+    for found in _ID.finditer(body):
+        if found[1].decode() in ids:
+            end = body.find(b"\n", found.end())
+            start = body.rfind(b"\n", 0, found.start()) + 1
+            lines = decode_lines(body[start : end if end >= 0 else None])
+            if not isinstance(lines, int):
+                yield from lines
+
+
+_ID = re.compile(rb'"id"\s*:\s*"([0-9a-f-]{36})"')
 
 
 def _to_line(table: str, row: bytes, id_: str, change: Change) -> bytes:

@@ -53,7 +53,7 @@ class RowNames:
     def _find(self, wanted: set[Key]) -> Iterator[tuple[Key, Mapping[str, Any]]]:
         left = set(wanted)
         for one in self.rail.between(SEED_BASE, self.newest):
-            for line in (line for block in one.file.blocks() for line in block):
+            for line in one.file.lines_of({id_ for _, id_ in left}):
                 if line.seed_row in left and (key := self._key(line)) is not None:
                     left.discard(line.seed_row)
                     yield line.seed_row, key

@@ -29,7 +29,7 @@ from seedrail.merge.decide.find import find
 from seedrail.merge.decide.inherited import refuse_inherited
 from seedrail.merge.decide.unknown import Models, guard_columns, guard_later_columns
 from seedrail.merge.filling import Filling
-from seedrail.merge.ledger import NO_ROW, TABLE_NAMES, seed_claims
+from seedrail.merge.ledger import EXISTS, NO_ROW, TABLE_NAMES, seed_claims
 from seedrail.merge.plan import Plan, Statement, parents_of
 from seedrail.merge.report.answers import Answers, DecisionError
 from seedrail.merge.report.conflicts import (
@@ -44,6 +44,7 @@ from seedrail.merge.report.conflicts import (
 from seedrail.merge.stage import (
     DELETE,
     INSERT,
+    Decided,
     StagedTable,
     staged_table,
 )
@@ -261,10 +262,22 @@ class _Runner(Filling):
         for table in touched:
             self._execute(unpivot(plan, table))
         self._execute(cases.columns(plan))
+        self._learn_outcomes(touched)
         for table in touched:
             self._execute(cases.put_back(plan, table))
         self.place_coming(plan)
         self._execute(cases.claim(plan))
+
+    def _learn_outcomes(self, touched: Sequence[StagedTable]) -> None:
+        """Of all that could happen to touched rows, what does: the rest needs no statements."""
+        if self.connection is None:
+            return
+        found = list(self.connection.execute(cases.outcomes()))
+        for table in touched:
+            mine = [(column, action) for name, column, action in found if name == table.name]
+            known = [(column, action) for column, action in mine if column in {EXISTS, *table.columns}]
+            actions = frozenset(action for _, action in known)
+            table.decided = Decided(actions, frozenset(column for column, _ in known) - {EXISTS})
 
     def _count(self, plan: Plan) -> None:
         """What was decided of touched rows and cells, for the log."""

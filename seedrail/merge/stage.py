@@ -40,6 +40,14 @@ INSERT, UPDATE, DELETE = "insert", "update", "delete"
 """What happens to a staged row's live one; nothing where its `action` is NULL."""
 
 
+@dataclass(frozen=True)
+class Decided:
+    """What was decided of a table's touched rows: what happens to some of them, and the columns it sets."""
+
+    actions: frozenset[str]
+    columns: frozenset[str]
+
+
 @dataclass
 class StagedTable:
     """A seed table in a move: its live columns, and its staging table with its row counts."""
@@ -64,18 +72,23 @@ class StagedTable:
     """The columns that some update of this move changes."""
     touched: bool = False
     """Whether some staged rows are not as the seed expects; a script has to assume so."""
+    decided: Decided | None = None
+    """Set once that is known of touched rows; a script never knows it, and has to assume anything."""
     emptied: bool = False
     """Whether all of its live rows go."""
 
     def may(self, action: str) -> bool:
         """Whether the program must look at staged rows with an action."""
         # What is decided of a touched row may have another action than it was staged with.
-        return self.counts[action] > 0 or self.touched
+        touched = self.touched and (self.decided is None or action in self.decided.actions)
+        return self.counts[action] > 0 or touched
 
     @property
     def writable(self) -> list[str]:
         """The columns that some update may set."""
-        return list(self.columns) if self.touched else sorted(self.updated)
+        if self.touched and self.decided is None:
+            return list(self.columns)
+        return sorted(self.updated | (self.decided.columns if self.decided else frozenset()))
 
     @property
     def name(self) -> str:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from seedrail import ConflictError, SeedError
+from seedrail.integration.run import SeedRun
 from tests.laws.strategies import Edit, arrivals, edits, histories, signups
 from tests.laws.users import apply_edits
 from tests.laws.world import GROUPS, ITEMS, NODES, Make, World
@@ -182,28 +184,28 @@ def test_offline_scripts_do_what_online_runs_do(
         up = (
             world.run_script(world.script("upgrade", span[0], policy))
             if offline
-            else try_to(_walk, world, 1, len(world.states), policy)
+            else try_to(world.upgrade, "head", policy)
         )
         middle = world.content()
         apply_edits(world, during)
         down = up and (
             world.run_script(world.script("downgrade", span[1], policy))
             if offline
-            else try_to(_walk, world, len(world.states) - 1, 0, policy)
+            else try_to(_down, world, policy)
         )
         outcomes.append((up, middle, down, world.content()))
     assert outcomes[0] == outcomes[1]
 
 
-def _walk(world: World, first: int, last: int, policy: str) -> None:
-    """A move as scripts make it, which cannot look into the ledger: a revision at a time.
+def _down(world: World, policy: str) -> None:
+    """Down to seed_base as scripts go, which cannot look into the ledger: by way of every revision."""
 
-    Under `abort` it is one jump: a refusal takes back all of a script.
-    """
-    up = first <= last
-    stops = [last] if policy == "abort" else range(first, last + (1 if up else -1), 1 if up else -1)
-    for stop in stops:
-        (world.upgrade if up else world.downgrade)(world.revision(stop), policy)
+    def every(run: SeedRun, source: str, target: str) -> list[str]:
+        between = range(run.rail.position(source) - 1, run.rail.position(target), -1)
+        return [run.rail.revisions[one - 1].revision for one in between]
+
+    with patch.object(SeedRun, "_stops", every):
+        world.downgrade("seed_base", policy)
 
 
 @given(history=histories(), before=arrivals, during=edits, policy=POLICIES)

@@ -44,6 +44,8 @@ LEAVE, WRITE, TAKE, OWN, CUTS, LOSE, WHOLE = "leave", "write", "take", "own", "c
 """What happens to a cell: nothing; written; written and claimed for the seed; claimed for its owner; claimed
 as a cut link; claimed for the seed and lost with its row; written and claimed as whole again."""
 
+_WRITES = [WRITE, TAKE, WHOLE]
+
 _C = cells.c
 _ROW = _C.column_name == EXISTS
 
@@ -110,12 +112,25 @@ def bring(table: StagedTable) -> Iterator[Statement]:
     yield Statement(sa.update(table.stage).values(action=INSERT).where(table.stage.c.seed_id.in_(coming)))
 
 
+def outcomes() -> sa.Select[Any]:
+    """What happens, by table: to rows, where the column is EXISTS, and to the columns that are written."""
+    comes = _C.fate.in_([COMES, REVIVED]), INSERT
+    # A row that comes is inserted with its cells.
+    written = sa.case((_C.verdict.in_(_WRITES), sa.case(comes, else_=UPDATE)))
+    action = sa.case((_ROW, sa.case(comes, (_C.fate == GOES, DELETE))), else_=written)
+    found = sa.select(_C.table_name, _C.column_name, action.label("action"))
+    each = found.subquery("each")
+    return sa.select(each).where(each.c.action.is_not(None)).distinct()
+
+
 def put_back(plan: Plan, table: StagedTable) -> Iterator[Statement]:
     """What was decided of touched rows goes back to the stage: all that is written is written from there."""
     stage = table.stage
     unset = {"r_" + name: sa.null() for name in table.columns}
     yield Statement(sa.update(stage).values(unset).where(stage.c.seed_id.in_(touched_rows(table))))
     for name in table.columns:
+        if table.decided is not None and name not in table.decided.columns:
+            continue
         cell = cells.alias("cell")
         mine = cell.c.table_name == table.name, cell.c.column_name == name, cell.c.seed_id == stage.c.seed_id
         value = plan.dialect.from_ledger(cell.c.written, table.live.c[name])
@@ -123,7 +138,7 @@ def put_back(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         yield Statement(
             sa.update(stage)
             .values({"n_" + name: value, "r_" + name: sa.literal(1), "action": action})
-            .where(*mine, cell.c.verdict.in_([WRITE, TAKE, WHOLE]))
+            .where(*mine, cell.c.verdict.in_(_WRITES))
         )
     going = touched_rows(table, _C.fate == GOES)
     yield Statement(sa.update(stage).values(action=DELETE).where(stage.c.seed_id.in_(going)))

@@ -105,6 +105,9 @@ def cut(plan: Plan, table: StagedTable) -> Iterator[Statement]:
 
 
 def _may_break(plan: Plan, table: StagedTable, name: str) -> bool:
+    if not (table.may(INSERT) or table.may(UPDATE)):
+        # Nothing of it is written.
+        return False
     if table.touched or table.released:
         return True
     parent = plan.staged(table.frozen.foreign_keys[name].table)
