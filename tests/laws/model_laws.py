@@ -16,6 +16,7 @@ from tests.laws.model_worlds import (
     edit_a_cell,
     free,
     history,
+    make_anew,
     people,
 )
 
@@ -116,6 +117,12 @@ def _people_work(rnd: Random, base: Base, written: dict[Any, Any], gone: set[Any
         gone.add((table, f"{table}:{base.rows[table].pop(id_)['k']}"))
         for cell in [cell for cell in written if cell[:2] == (table, id_)]:
             del written[cell]
+    if rnd.random() < 0.3 and (rows := free(base)):
+        table, id_ = rnd.choice(rows)
+        new = make_anew(base, table, id_)
+        for cell in [cell for cell in written if cell[:2] == (table, id_)]:
+            written[table, new, cell[2]] = written.pop(cell)
+        written[table, new, "k"] = base.rows[table][new]["k"]
     if rnd.random() < 0.3:
         a_user_comes_or_goes(rnd, base)
     if rnd.random() < 0.3 and (run := add_a_run(rnd, base)):

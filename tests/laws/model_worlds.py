@@ -136,6 +136,13 @@ def edit_a_cell(rnd: Random, base: Base) -> tuple[str, Any, str, int] | None:
     return table, id_, column, value
 
 
+def make_anew(base: Base, table: str, id_: Any) -> Any:
+    """Somebody deletes a row and makes an equal one, which has another id."""
+    new = max([1000, *(one for one in base.rows[table] if isinstance(one, int))]) + 1
+    base.rows[table][new] = base.rows[table].pop(id_)
+    return new
+
+
 def a_user_comes_or_goes(rnd: Random, base: Base) -> None:
     """Who goes leaves runs without an owner behind: the database sees to that."""
     user = rnd.choice(USERS)

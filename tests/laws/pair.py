@@ -231,6 +231,8 @@ EDITS = (
     "edit group", "delete group", "add group", "edit node", "clear node", "hit node", "delete node",
     "add node", "edit item", "delete item", "add item", "add note", "own group", "clear group", "add user",
 )  # fmt: skip
+REMAKES = ("remake group", "remake node", "remake item")
+"""Somebody deletes a row and makes an equal one."""
 ARRIVALS = (
     "add user",
     "add group",
@@ -296,7 +298,7 @@ def edits(rnd: Random, kinds: Sequence[str], most: int) -> list[Edit]:
     ]
 
 
-def wander(rnd: Random, pair: Pair) -> list[str]:
+def wander(rnd: Random, pair: Pair, kinds: Sequence[str] = (*EDITS, *REMAKES)) -> list[str]:
     """Moves under mixed policies, and people between them: the first differences, if there are any."""
     top = len(pair.world.states)
     pair.people(edits(rnd, ARRIVALS, 6))
@@ -308,5 +310,5 @@ def wander(rnd: Random, pair: Pair) -> list[str]:
             return []
         if found:
             return found
-        pair.people(edits(rnd, EDITS, 3))
+        pair.people(edits(rnd, kinds, 3))
     return []

@@ -70,7 +70,7 @@ class Edit:
 EDITS = (
     "edit group", "rename group", "delete group", "add group", "edit node", "clear node", "hit node",
     "rename node", "delete node", "add node", "edit item", "delete item", "add item", "add note",
-    "swap slots", "own group", "clear group",
+    "swap slots", "own group", "clear group", "remake group", "remake node", "remake item",
 )  # fmt: skip
 
 

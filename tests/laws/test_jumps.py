@@ -14,7 +14,7 @@ from seedrail import ConflictError
 from tests.laws.strategies import Edit
 from tests.laws.test_found import groups, node
 from tests.laws.test_optional_links import NOTHING, add_users, edit, own_group, owner, state
-from tests.laws.users import apply_edits
+from tests.laws.users import OWN, apply_edits
 from tests.laws.world import GROUPS, Make, World, node_id, user_id
 
 # Each is a history with several policies.
@@ -316,3 +316,35 @@ def test_a_row_that_has_to_stay_keeps_the_values_of_the_seed_that_the_move_found
         edit(world, name="mine")
     down(world, way, 0, "keep")
     assert sizes(world) == [left]
+
+
+# -- whose row it is ------------------------------------------------------------------------------
+
+
+def test_an_equal_row_that_somebody_made_is_not_taken_for_the_seeds_own_in_a_second_life(make: Make) -> None:
+    """The ledger knows of a life in which it was somebody's; in this one it was the seed's."""
+    world = begin(make, state(), NOTHING, state())
+    own_group(world)
+    world.upgrade("seed_0001")
+    world.upgrade("seed_0002")
+    delete(world)
+    world.upgrade()
+    expect(world.database.scalar("SELECT count(*) FROM seed_claims WHERE position = 3 AND stands = 'seed'"), 1)
+    delete(world)
+    own_group(world)
+    world.downgrade("seed_0002")
+    assert sizes(world) == [1]
+
+
+def test_a_row_that_came_back_under_an_old_id_is_not_the_seeds(make: Make) -> None:
+    """Its owner deleted it, the policy brought the seed's own, and the owner restored theirs, renamed."""
+    world = begin(make, state(), state(size=2), state(size=3))
+    own_group(world)
+    world.upgrade("seed_0001")
+    delete(world)
+    world.upgrade("seed_0002", "overwrite")
+    with world.user() as connection:
+        connection.execute(sa.insert(GROUPS).values(id=OWN, name="mine", size=2))
+    world.upgrade()
+    named = world.database.rows("SELECT name, size FROM groups ORDER BY name")
+    assert list(map(tuple, named)) == [("a", 3), ("mine", 2)]

@@ -5,7 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from seedrail.merge.ledger import EXISTS, seed_claims
+from seedrail.merge.decide.cells import is_text, same_row
+from seedrail.merge.ledger import ABSENT, EXISTS, SEED, seed_claims
 from seedrail.merge.plan import Plan, Statement
 from seedrail.merge.stage import DELETE, INSERT, UPDATE, StagedTable
 
@@ -29,10 +30,10 @@ def find(plan: Plan, table: StagedTable) -> Iterator[Statement]:
             yield Statement(found, ("met", table.name))
     if plan.knows(table.name):
         # A row that was met may have been deleted and made anew: it is known by its key. One of the seed's
-        # own that is gone is gone, whoever has such a row since.
-        claimed = sa.select(seed_claims.c.seed_id).where(
-            seed_claims.c.table_name == table.name, seed_claims.c.column_name == EXISTS
-        )
+        # own that is gone is gone, whoever has such a row since; also one that it made in place of theirs.
+        claim = seed_claims.alias("opening")
+        own = sa.and_(claim.c.stands == SEED, is_text(claim.c.value, ABSENT))
+        claimed = _opening(claim, table.name).where(~own).with_only_columns(claim.c.seed_id)
         there = live.alias("there")
         gone = ~sa.exists().where(there.c[table.frozen.id] == stage.c.live_id)
         again = [*(live.c[name] == stage.c["o_" + name] for name in table.frozen.key), free]
@@ -45,21 +46,20 @@ def find(plan: Plan, table: StagedTable) -> Iterator[Statement]:
 
 
 def _named(name: str, id_: str, seed_id: Any) -> sa.Select[Any]:
-    """The live id of a row by the last claim that names one which is there."""
+    """The live id of a row that was met, if it is there: by this chapter of its life, and by no older one."""
     claim = seed_claims.alias("named")
     there = sa.table(name, sa.column(id_, sa.Uuid())).alias("there")
-    return (
-        sa.select(claim.c.live_id)
-        .where(
-            claim.c.table_name == name,
-            claim.c.seed_id == seed_id,
-            claim.c.column_name == EXISTS,
-            claim.c.live_id.is_not(None),
-            sa.exists().where(there.c[id_] == claim.c.live_id),
-        )
-        .order_by(claim.c.ordinal.desc())
-        .limit(1)
+    mine = claim.c.seed_id == seed_id, sa.exists().where(there.c[id_] == claim.c.live_id)
+    return _opening(claim, name).where(*mine).with_only_columns(claim.c.live_id)
+
+
+def _opening(claim: Any, name: str) -> sa.Select[Any]:
+    """The last claim on EXISTS of each row of a table: it opened the chapter that counts."""
+    later = seed_claims.alias("later")
+    closed = sa.exists().where(
+        same_row(later, claim), later.c.column_name == EXISTS, later.c.ordinal > claim.c.ordinal
     )
+    return sa.select(claim).where(claim.c.table_name == name, claim.c.column_name == EXISTS, ~closed)
 
 
 def _follow(plan: Plan, table: StagedTable, *, own: bool) -> Iterator[Statement]:

@@ -12,13 +12,17 @@ class Rows(Cells):
     """A move, as far as it looks at single rows."""
 
     def find(self, row: Seeded) -> None:
-        """Find the live row: as the ledger names it, else by its seed id, else by its natural key."""
+        """Find the live row: as this chapter of its life names it, else by its seed id, else by its key.
+
+        By its natural key where it comes, or is somebody's, who may have deleted it and made it anew. Where
+        the seed has a row of its own, an equal one of somebody's is another row.
+        """
         live = self.base.rows[row[0]]
-        claims = self.ledger.stack(row, EXISTS)
-        named = [one.live_id for one in reversed(claims) if one.live_id is not None]
+        opening = self.ledger.opening(self.source, row)
         comes = self.history.holds(self.target, row) and not self.history.holds(self.source, row)
-        by_key = self._by_key(row, self.target if comes else self.source) if comes or claims else ()
-        for id_ in (*named, row[1], *by_key):
+        theirs = opening is not None and (opening.value, opening.stands) != (ABSENT, Stands.SEED)
+        by_key = self._by_key(row, self.target if comes else self.source) if comes or theirs else ()
+        for id_ in (opening.live_id if opening else None, row[1], *by_key):
             if id_ in live:
                 self.live[row] = id_
                 return
