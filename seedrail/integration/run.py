@@ -44,7 +44,7 @@ LOCK_TIMEOUT = "seedrail.lock_timeout"
 """Where `begin` leaves its seconds, for the waits of the move."""
 TEXT_OPTION = "seedrail_text_up_to"
 """The option of `context.configure` that holds the size of text files."""
-_TALLIES = ("inserted", "updated", "deleted", "adopted", "kept", "overwritten", "links filled")
+_TALLIES = ("inserted", "updated", "deleted", "adopted", "kept", "overwritten", "left out", "links filled")
 
 
 _LEFT_OUT = "left out"

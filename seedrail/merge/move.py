@@ -81,6 +81,11 @@ class Move:
         return self.rail.position(self.source) < self.rail.position(self.target)
 
     @property
+    def further(self) -> str:
+        """Where the way goes on from the target, if that is a stop."""
+        return self.final if self.final != self.target else ""
+
+    @property
     def tables(self) -> list[FrozenTable]:
         """The sets' tables, parents first, as the upper end of the move froze them.
 
@@ -281,7 +286,7 @@ class _Runner(Filling):
 
     def _count(self, plan: Plan) -> None:
         """What was decided of touched rows and cells, for the log."""
-        if self.connection is None or not any(table.touched for table in plan.tables):
+        if self.connection is None or not plan.tables:
             return
         rows = cases.told()
         counts = sa.select(rows.c.what, rows.c.table_name, sa.func.count())
@@ -296,7 +301,7 @@ class _Runner(Filling):
                 self._answer(plan, names)
                 found, counts = read_conflicts(self.connection, plan, names)
             if counts and self.move.options.policy is Policy.ABORT:
-                raise ConflictError(found, counts, move.options.spelled)
+                raise ConflictError(found, counts, move.options.spelled, move.further)
             if counts:
                 self._report(found, counts)
             return
@@ -304,7 +309,7 @@ class _Runner(Filling):
             return
         listed = conflicts(plan)
         # The client prints them, then stops at the guard.
-        told = (column for column in listed.c if column.key not in ("expected", "is_decided"))
+        told = (column for column in listed.c if column.key not in _TOLD_OF_ONE)
         self.context.execute(sa.select(*map(self.dialect.listed, told)))
         if self.move.options.policy is Policy.ABORT:
             count = sa.select(sa.func.count()).select_from(listed)
@@ -422,3 +427,5 @@ def _refusals() -> Iterator[None]:
 
 
 _WRITES = frozenset({"inserted", "updated", "deleted"})
+_TOLD_OF_ONE = frozenset({"expected", "is_decided", "is_left_out"})
+"""What a report says of a conflict that a script's client does not print."""

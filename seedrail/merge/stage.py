@@ -2,8 +2,9 @@
 
 One table of them for each seed table. Staged rows have the live table's columns under prefixes: `o_` the
 value before the move, `n_` that after it, `r_` the position of the first seed revision of the move that
-changes the column (NULL where an update leaves it alone), `g_` that of the last, for links (NULL: that of the
-row). `position` is the first at which the row comes or changes. `action` is what happens to the live row.
+changes the column (NULL where an update leaves it alone, or where nothing is written to a touched row), `g_`
+that of the last, for links (NULL: that of the row). `position` is the first at which the row comes or
+changes. `action` is what happens to the live row.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence

@@ -37,7 +37,7 @@ TABLES = {
 }
 POINTING = [("notes", "node", "nodes")]
 NOTES = sa.table("notes", sa.column("text"), sa.column("node", sa.Uuid()))
-SAME = {"edited before": "edited row"}
+SAME = {"edited before": "edited row", "edited since": "edited row"}
 """The engine's kinds of conflicts that the model has under another name."""
 
 

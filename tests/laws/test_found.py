@@ -68,9 +68,9 @@ def test_a_link_that_the_seed_set_in_a_users_row_does_not_hold_its_target(make: 
     assert world.content() == before
 
 
-def own_group(world: World) -> None:
+def own_group(world: World, name: str = "a") -> None:
     with world.user() as connection:
-        connection.execute(sa.insert(GROUPS).values(id=OWN, name="a", size=1))
+        connection.execute(sa.insert(GROUPS).values(id=OWN, name=name, size=1))
 
 
 def own_node(world: World, number: int, name: str, parent: int | None = None) -> None:

@@ -329,7 +329,9 @@ def test_an_equal_row_that_somebody_made_is_not_taken_for_the_seeds_own_in_a_sec
     world.upgrade("seed_0002")
     delete(world)
     world.upgrade()
-    expect(world.database.scalar("SELECT count(*) FROM seed_claims WHERE position = 3 AND stands = 'seed'"), 1)
+    expect(
+        world.database.scalar("SELECT count(*) FROM seed_claims WHERE position = 3 AND stands = 'seed'"), 1
+    )
     delete(world)
     own_group(world)
     world.downgrade("seed_0002")

@@ -135,9 +135,10 @@ def put_back(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         mine = cell.c.table_name == table.name, cell.c.column_name == name, cell.c.seed_id == stage.c.seed_id
         value = plan.dialect.from_ledger(cell.c.written, table.live.c[name])
         action = sa.func.coalesce(stage.c.action, UPDATE)
+        since = sa.func.coalesce(cell.c.first, stage.c.position, plan.target)
         yield Statement(
             sa.update(stage)
-            .values({"n_" + name: value, "r_" + name: sa.literal(1), "action": action})
+            .values({"n_" + name: value, "r_" + name: since, "action": action})
             .where(*mine, cell.c.verdict.in_(_WRITES))
         )
     going = touched_rows(table, _C.fate == GOES)
@@ -170,10 +171,9 @@ def _conflicts(plan: Plan) -> dict[str, ColumnElement[bool]]:
             sa.and_(_C.fate == RETURNS, ~_C.as_met, ~_C.as_landing),
         ),
         "unlinked": sa.and_(_C.fate == ADOPTED, _C.as_landing, _C.asks, ~passes),
-        "edited row": sa.or_(
-            sa.and_(_C.fate == GIVEN_BACK, _C.met == SEED, ~_C.as_met, ~_C.as_expected),
-            sa.and_(_C.fate == GOES, ~_C.as_expected),
-        ),
+        "edited row": sa.and_(_C.fate == GOES, ~_C.as_expected),
+        # Its owner's row, which has back what it came with.
+        "edited since": sa.and_(_C.fate == GIVEN_BACK, _C.met == SEED, ~_C.as_met, ~_C.as_expected),
         # The seed wrote over somebody's value, which its own row would take along.
         "edited before": sa.and_(_C.fate == GOES, popped),
     }
@@ -337,13 +337,16 @@ def _presence() -> ColumnElement[Any]:
 
 
 def told() -> sa.Subquery:
-    """What was decided, for people: rows that were adopted or kept, cells that were kept or overwritten."""
-    asked = _C.kind.is_not(None)
+    """What was decided, for people: rows that were adopted, kept or left out, cells kept or overwritten."""
+    asked, was_kept = _C.kind.is_not(None), sa.and_(_C.top == OWNER, ~_C.as_expected)
     what: Any = sa.case(
         (sa.and_(_ROW, _C.fate == ADOPTED), "adopted"),
         (sa.and_(_ROW, _C.fate.in_([KEPT, MISSED])), "kept"),
+        (sa.and_(_C.kind == "unlinked", _C.verdict == LEAVE), "left out"),
         (sa.and_(asked, _C.verdict == OWN), "kept"),
-        (sa.and_(asked, _C.verdict.in_([TAKE, LOSE])), "overwritten"),
+        (sa.and_(asked, _C.fate == GIVEN_BACK, _C.verdict == LEAVE), "kept"),
+        # Also what an earlier run had kept, about which nobody is asked again.
+        (sa.and_(sa.or_(asked, was_kept), _C.verdict.in_([TAKE, LOSE])), "overwritten"),
         else_="",
     )
     rows = sa.select(_C.table_name, what.label("what")).subquery("decided")

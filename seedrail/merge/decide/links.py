@@ -205,7 +205,7 @@ def _alone(table: StagedTable, fate: str) -> Statement:
     c, row = cells.c, cells.alias("alone")
     rows = sa.select(row.c.seed_id).where(row.c.table_name == table.name, row.c.fate == fate)
     mine = c.table_name == table.name, c.seed_id.in_(rows), sa.func.coalesce(c.fate, "") != fate
-    return Statement(sa.update(cells).where(*mine).values(stands=sa.null()))
+    return Statement(sa.update(cells).where(*mine).values(stands=sa.null(), verdict=LEAVE))
 
 
 # -- rows that others point at ---------------------------------------------------------------------------
@@ -248,12 +248,20 @@ def keep_values(plan: Plan, table: StagedTable) -> Iterator[Statement]:
             told = told.join(counted, counted.c.seed_id == stage.c.seed_id)
             yield Statement(sa.insert(cells).from_select(_CELL, _numbered(plan, told, key, counted.c.n)))
         if keys:
-            held = sa.select(cells.c.seed_id).where(
-                cells.c.table_name == table.name, cells.c.column_name == name, cells.c.kind == "referenced"
-            )
-            yield Statement(
-                sa.update(stage).values({"r_" + name: sa.null()}).where(stage.c.seed_id.in_(held))
-            )
+            yield from _hold(table, name)
+
+
+def _hold(table: StagedTable, name: str) -> Iterator[Statement]:
+    """A value that rows point by stays: nothing is written, and nothing else is claimed of it."""
+    c, cell = cells.c, cells.alias("by_which")
+    by_which = sa.select(cell.c.seed_id).where(
+        cell.c.table_name == table.name, cell.c.column_name == name, cell.c.kind == "referenced"
+    )
+    mine = c.table_name == table.name, c.column_name == name, c.seed_id.in_(by_which)
+    other = sa.func.coalesce(c.kind, "") != "referenced"
+    yield Statement(sa.update(cells).where(*mine, other).values(stands=sa.null(), verdict=LEAVE))
+    rows = table.stage.c.seed_id.in_(by_which)
+    yield Statement(sa.update(table.stage).values({"r_" + name: sa.null()}).where(rows))
 
 
 def _numbered(plan: Plan, told: sa.Select[Any], key: Reference, n: Any) -> sa.Select[Any]:
@@ -342,8 +350,11 @@ def _keep_parents(plan: Plan, table: StagedTable, name: str) -> Iterator[Stateme
     told = _referenced(plan, table).where(
         stage.c.action == DELETE, stage.c.live_id.in_(sa.select(above.c.id))
     )
-    key = Reference(table.name, (name,), (table.frozen.id,))
-    yield Statement(sa.insert(cells).from_select(_CELL, _numbered(plan, told, key, sa.literal(1))))
+    key, child = Reference(table.name, (name,), (table.frozen.id,)), live.alias("child")
+    stays = sa.or_(child.c[table.frozen.id].in_(kept), child.c[table.frozen.id].in_(sa.select(above.c.id)))
+    children = sa.select(sa.func.count()).where(child.c[name] == stage.c.live_id, stays)
+    number = children.correlate(stage).scalar_subquery()
+    yield Statement(sa.insert(cells).from_select(_CELL, _numbered(plan, told, key, number)))
     yield from _keep(plan, table)
 
 

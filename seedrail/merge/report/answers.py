@@ -24,7 +24,7 @@ Asked = tuple[str, str, str, str, str | None]
 One cell may have several: an edit that is overwritten, by a link that leads nowhere.
 """
 
-_DECIDABLE = frozenset({"edited", "exists", "edited row", "edited before", "deleted"})
+_DECIDABLE = frozenset({"edited", "exists", "edited row", "edited since", "edited before", "deleted"})
 """The kinds of conflicts in which the seed's value may win: no policy takes rows that others point at."""
 
 
@@ -75,6 +75,8 @@ class Decision:
         if now is None:
             # What follows from another conflict is gone where that one was decided otherwise.
             return None if made.kind not in _DECIDABLE else f"{where}: there is no such conflict (any more)"
+        if made.decision not in now.choices:
+            return f"{where}: a way down brings no row back that somebody deleted"
         for name in ("kind", "found", "wanted", "expected"):
             before, value = getattr(made, name), getattr(now, name)
             if before != value:
@@ -107,9 +109,10 @@ class DecisionError(SeedError):
         super().__init__("\n".join(lines))
 
 
-def choices(kind: str) -> list[str]:
-    """What may be decided of a kind of conflict."""
-    return [Policy.KEEP, Policy.OVERWRITE] if kind in _DECIDABLE else [Policy.KEEP]
+def choices(kind: str, *, upgrade: bool = True) -> list[str]:
+    """What may be decided of a kind of conflict; a way down brings no row back that somebody deleted."""
+    decidable = kind in _DECIDABLE and (upgrade or kind != "deleted")
+    return [Policy.KEEP, Policy.OVERWRITE] if decidable else [Policy.KEEP]
 
 
 class Answers:

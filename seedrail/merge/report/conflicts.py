@@ -11,6 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from seedrail.errors import FAULT_LIMIT, SeedError
 from seedrail.history.rownames import RowNames
+from seedrail.merge.decide.cases import LEAVE
 from seedrail.merge.decide.cells import cells, decided
 from seedrail.merge.decide.links import pointing_rows
 from seedrail.merge.plan import Plan
@@ -40,6 +41,8 @@ class Conflict:
     wanted: str | None
     found: str | None
     pointing: tuple[str, ...] = ()
+    left_out: bool = False
+    """Of a link: whether its row does not come without it."""
 
     def __str__(self) -> str:
         wanted, found = quoted(self.wanted), quoted(self.found)
@@ -57,6 +60,11 @@ class Conflict:
             case "edited row":
                 return (
                     f"edited: {where} would be deleted, but its {column} was changed from {wanted} to {found}"
+                )
+            case "edited since":
+                return (
+                    f"edited: {where} would have its {column} {wanted} back, which it had before the seed,"
+                    f" but somebody has set it to {found} since"
                 )
             case "edited before":
                 return (
@@ -77,17 +85,24 @@ class Conflict:
                     what = f"{where}: its {column} would be changed"
                 return f"referenced: {what}, but {rows} of {key} {verb} at it{ids}"
             case _:
-                return f"unlinked: {where}: {column} leads to a row that is gone (id {shown(self.wanted)})"
+                out = ", so that it is left out" if self.left_out else ""
+                lost = f"{column} leads to a row that is not there (id {shown(self.wanted)})"
+                return f"unlinked: {where}: {lost}{out}"
 
 
 class ConflictError(SeedError):
     """Live rows differ from what the seed expects; holds the conflicts listed, and their numbers.
 
-    `counts` are by kind and table. `spelled` says an option in the words of whoever started the run.
+    `counts` are by kind and table. `spelled` says an option in the words of whoever started the run. From a
+    stop, a way down goes on to the revision `further`.
     """
 
     def __init__(
-        self, conflicts: Sequence[Conflict], counts: Counts, spelled: Callable[[str, str], str]
+        self,
+        conflicts: Sequence[Conflict],
+        counts: Counts,
+        spelled: Callable[[str, str], str],
+        further: str = "",
     ) -> None:
         total = sum(counts.values())
         self.conflicts, self.total = tuple(conflicts), total
@@ -100,6 +115,10 @@ class ConflictError(SeedError):
         ]
         if total > len(self.conflicts):
             lines.append(f"  … and {total - len(self.conflicts)} more")
+        if further:
+            lines.append(
+                f"  that is as far as the ledger's next claim: from there on to {further} may be more"
+            )
         lines += [
             "  make the rows and the seed agree, then run the same command again; or choose another policy:",
             *_policies(spelled),
@@ -127,7 +146,7 @@ def conflicts(plan: Plan) -> sa.Subquery:
     """The conflicts of a move, in words for a report: what the seed wanted, and what was found."""
     c = cells.c
     expected = c.kind.in_(["edited row", "edited before"])
-    wanted = sa.case((expected, c.expected), else_=c.wanted)
+    wanted = sa.case((expected, c.expected), (c.kind == "edited since", c.met_value), else_=c.wanted)
     found = sa.case((c.kind == "edited before", c.popped_value), else_=c.found)
     text = plan.dialect.text
     rows = sa.select(
@@ -138,6 +157,7 @@ def conflicts(plan: Plan) -> sa.Subquery:
         text(wanted).label("wanted"),
         text(found).label("found"),
         text(c.expected).label("expected"),
+        (c.verdict == LEAVE).label("is_left_out"),
         (decided(cells).correlate(cells).exists() if plan.decisions else sa.false()).label("is_decided"),
     )
     return rows.where(c.kind.is_not(None)).subquery("conflict")
@@ -174,6 +194,7 @@ def read_conflicts(
             row.wanted,
             row.found,
             _pointing(connection, plan, row) if row.kind == "referenced" else (),
+            row.kind == "unlinked" and bool(row.is_left_out),
         )
         for row in _first(connection, plan, names, asked, counts)
     ]
@@ -222,7 +243,7 @@ def read_entries(
             row=names.words(row.table_name, str(row.seed_id)),
             column=row.column_name,
             expected=row.expected,
-            choices=choices(row.kind),
+            choices=choices(row.kind, upgrade=plan.upgrade),
         )
         if points:
             entry.by, entry.rows = row.wanted, int(row.found or 0)

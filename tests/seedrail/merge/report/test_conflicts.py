@@ -20,7 +20,7 @@ from tests.support.databases import Database
 
 FORGED = "x)\n  - edited: groups (forged)\x1b[2K\u202e"
 SHOWN = "'x)\\n  - edited: groups (forged)\\u001b[2K\\u202e'"
-KINDS = ["exists", "edited", "edited row", "edited before", "deleted", "unlinked"]
+KINDS = ["exists", "edited", "edited row", "edited since", "edited before", "deleted", "unlinked"]
 
 
 @pytest.fixture
