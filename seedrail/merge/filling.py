@@ -14,7 +14,6 @@ from alembic.runtime.migration import MigrationContext
 from seedrail.dialects import SeedDialect, dialect_named
 from seedrail.history.changes import Change
 from seedrail.history.history import SEED_BASE
-from seedrail.merge.claimed import Claimed
 from seedrail.merge.database.fresh import links_into_empty_tables, passes
 from seedrail.merge.database.loads import BulkLoader, ScriptLoader
 from seedrail.merge.database.session import online
@@ -34,6 +33,7 @@ from seedrail.merge.stage import (
     StagedTable,
     load_changes,
 )
+from seedrail.merge.whole import Whole
 from seedrail.progress import Progress
 from seedrail.run_options import Policy
 
@@ -88,7 +88,7 @@ class Filling:
             turns = list(passes(frozen, move.rail.ranks(move.source, move.target)))
         size = move.rail.size(move.source, move.target)
         self.progress.begin("staging" if links is None else "loading", size * len(turns))
-        claimed = self._claimed(tables) if links is None else Claimed()
+        claimed = self._claimed(tables) if links is None else Whole()
         with self._loader() as loader:
             for names in turns:
                 changes = claimed.without(move.rail.net_rows(move.source, move.target, self.progress.work))
@@ -103,22 +103,22 @@ class Filling:
         """The rail's positions, by revision."""
         return {one.revision: position for position, one in enumerate(self.move.rail.revisions, start=1)}
 
-    def _claimed(self, tables: Mapping[str, StagedTable]) -> Claimed:
+    def _claimed(self, tables: Mapping[str, StagedTable]) -> Whole:
         """The rows that are staged whole, because the ledger has claims on them; all updates, in a script."""
         move = self.move
         if self.connection is None:
             changes = move.rail.net_rows(move.source, move.target)
             updated = (one for one in changes if isinstance(one, Change) and one.effect == "update")
-            return Claimed(frozenset(one.seed_row for one in updated))
+            return Whole(frozenset(one.seed_row for one in updated))
         c = seed_claims.c
         rows = sa.select(c.table_name, c.seed_id, sa.func.max(c.position)).where(c.table_name.in_(tables))
         rows = rows.group_by(c.table_name, c.seed_id)
         found = {(name, str(id_)): top for name, id_, top in self.connection.execute(rows)}
         above = self.move.rail.position(move.target)
         dropped = frozenset(row for row, top in found.items() if not move.upgrade and top > above)
-        return Claimed(frozenset(found), dropped)
+        return Whole(frozenset(found), dropped)
 
-    def _whole(self, claimed: Claimed) -> Iterator[Change]:
+    def _whole(self, claimed: Whole) -> Iterator[Change]:
         """Rows as they are at both ends of the move, with the revisions that change them."""
         rail, move = self.move.rail, self.move
         rows = claimed.met.keys() | claimed.dropped
@@ -204,7 +204,7 @@ class Filling:
                 missing |= dict.fromkeys((table.name, str(id_)) for id_ in self.connection.scalars(gone))
         if not missing:
             return
-        claimed = Claimed(frozenset(missing))
+        claimed = Whole(frozenset(missing))
         for _ in claimed.without(self.move.rail.net_rows(self.move.source, self.move.target)):
             pass
         for table in plan.tables:

@@ -81,7 +81,9 @@ def _fate(plan: Plan) -> ColumnElement[Any]:
         (sa.and_(leaves, ~_C.there), IS_GONE),
         (sa.and_(leaves, somebodys), GIVEN_BACK),
         (leaves, GOES),
-        # A way down, to where the seed still had a row that was gone, or stayed, when it let go of it.
+        # A way down, to where the seed still had a row that was gone, or stayed, when it let go of it: it is
+        # left as it is, but for one that was given back, and was somebody's (`lower`) when the seed had it.
+        # One that `went` with somebody's values in it comes again, as a row of the seed's own.
         (
             sa.and_(enters, _C.popped.is_not(None), ~went),
             sa.case(
@@ -92,6 +94,7 @@ def _fate(plan: Plan) -> ColumnElement[Any]:
                 else_=RESTS,
             ),
         ),
+        # Nor does one come that was gone at the target already.
         (
             sa.and_(enters, sa.literal(not plan.upgrade), is_text(_C.lower_value, ABSENT), _C.lower == OWNER),
             RESTS,

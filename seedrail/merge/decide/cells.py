@@ -29,12 +29,12 @@ FACTS = (
     "top", "top_value", "met", "met_value", "dropped", "popped", "popped_value",
     "lower", "lower_value", "lower_at", "lower_met", "lower_met_value",
 )  # fmt: skip
-
 """What the claims on a cell say: who stands on top, and with which value.
 
-`top` is the last claim that counts at the source, `met` the last that met somebody, with the value of the
-first; `lower` (of the position `lower_at`) and `lower_met` are the same at the target. `dropped` is set where
-a move down drops a claim, `popped` is the first of those that met somebody.
+`top` is the last claim that counts at the source. `met` says who stands on top since the *last* that met
+somebody, `met_value` what the *first* of them met: that is what its owner has back. `lower` (of the position
+`lower_at`) and `lower_met` are the same at the target. `dropped` is set where a move down drops a claim,
+`popped` is the first of those that met somebody.
 """
 
 
@@ -149,6 +149,7 @@ def know(plan: Plan) -> Iterator[Statement]:
     claim = _counted(plan)
     cell = (claim.c.table_name, claim.c.seed_id, claim.c.column_name)
 
+    # Of the claims for which `where` holds, one has rank 1: `max` only takes it out of its group.
     def pick(rank: str, where: str, what: str) -> ColumnElement[Any]:
         return sa.func.max(sa.case((sa.and_(claim.c[where], claim.c[rank] == 1), claim.c[what])))
 
@@ -198,6 +199,7 @@ def _counted(plan: Plan) -> sa.Subquery:
     c = chapters.c
     met = {name: sa.and_(c[name], c.meets) for name in ("now", "above", "below")}
 
+    # The condition is part of the partition: rank 1 is the first, or last, of those for which it holds.
     def rank(among: ColumnElement[bool], *, last: bool) -> ColumnElement[Any]:
         order = c.ordinal.desc() if last else c.ordinal
         return sa.func.row_number().over(
@@ -221,7 +223,7 @@ def _counted(plan: Plan) -> sa.Subquery:
 
 
 def touch(plan: Plan, table: StagedTable) -> Iterator[Statement]:
-    """The EXISTS cells of touched rows; nothing happens to these until it is decided."""
+    """The EXISTS cells of touched rows: those with claims, and those that are not as the seed expects."""
     stage, live = table.stage, table.live
     there = table.live_id.is_not(None)
     way = sa.case((stage.c.action == INSERT, ENTERS), (stage.c.action == DELETE, LEAVES), else_=STAYS)
@@ -370,7 +372,10 @@ def _cells(plan: Plan, table: StagedTable, each: sa.Subquery) -> sa.Select[Any]:
 def _is_about(
     plan: Plan, table: StagedTable, c: Any, facts: Mapping[str, ColumnElement[Any]]
 ) -> ColumnElement[bool]:
-    """Whether the move is about a column of a touched row."""
+    """Whether the move is about a column of a touched row: which cells there are, by the row's fate.
+
+    What can neither be in conflict nor has anything to be written or claimed is no cell.
+    """
     fate, popped = _ROW.c.fate, facts["popped"].is_not(None)
     merged = sa.or_(c.changed.is_not(None), facts["dropped"].is_not(None))
     # A column that no seed sets is somebody's where it does not hold its default.
@@ -378,8 +383,11 @@ def _is_about(
     return sa.case(
         (c.column_name.in_(table.unseeded), unseeded),
         (fate == MERGED, merged),
+        # Whatever differs is its owner's.
         (fate == ADOPTED, ~c.as_wanted),
+        # What was somebody's would go with the row, by an edit or by what the seed wrote over.
         (fate == GOES, sa.or_(~c.as_expected, facts["met"].is_not(None))),
+        # Cells on which the seed stood, up to where it gave them back.
         (fate == RETURNS, facts["lower_met"] == SEED),
         (fate == GIVEN_BACK, sa.or_(facts["met"] == SEED, ~c.as_expected)),
         (

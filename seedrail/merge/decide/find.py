@@ -19,7 +19,7 @@ def find(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         yield Statement(sa.update(stage).values(live_id=named.scalar_subquery()).where(named.exists()))
     yield from _follow(plan, table, own=False)
     missing = [stage.c.action == INSERT, stage.c.live_id.is_(None)]
-    # One whose key was edited into another row's is still the row that it was.
+    # One whose key was edited into another row's is still the row that it was, be it one that goes.
     others = stage.alias("others")
     taken = sa.select(others.c.live_id).where(others.c.live_id.is_not(None))
     free = table.live_id.not_in(taken)

@@ -1,9 +1,10 @@
 """What depends on other rows: links to rows that are not there, and rows that others point at.
 
-Asked when everything else is decided. A link that leads nowhere is cut; where it cannot be empty, its row is
-left out, or keeps the value that it has. A row that would go stays where one that stays points at it, and so
-does a value that rows point by, whatever the policy and their keys' actions say: CASCADE would take people's
-rows along, SET NULL would cut their links, and where foreign keys are off nothing would stop either.
+Asked when everything else is decided, but for `pass_by`, which takes rows out before. A link that leads
+nowhere is cut; where it cannot be empty, its row is left out, or keeps the value that it has. A row that
+would go stays where one that stays points at it, and so does a value that rows point by, whatever the policy
+and their keys' actions say: CASCADE would take people's rows along, SET NULL would cut their links, and where
+foreign keys are off nothing would stop either.
 """
 
 from collections.abc import Iterator, Sequence
@@ -190,6 +191,8 @@ def _unreachable(plan: Plan, table: StagedTable, name: str) -> ColumnElement[boo
     """Rows with a link within their table that leads by no way of rows that come to one that is there."""
     stage = table.stage
     there = is_there(plan, table, name, stage.c["n_" + name])
+    # From rows whose parent is there, down to those that come with them: a chain that hangs in the air, or a
+    # circle, is never reached.
     reached = sa.select(stage.c.seed_id).where(stage.c.action == INSERT, there).cte("reached", recursive=True)
     child = stage.alias("child")
     reached = reached.union(

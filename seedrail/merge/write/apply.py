@@ -56,7 +56,7 @@ def _insert(plan: Plan, table: StagedTable) -> Iterator[Statement]:
         # What people had in columns of their own comes back with a row.
         cell, column = cells.alias("cell"), live.c[name]
         mine = [cell.c.table_name == table.name, cell.c.column_name == name, cell.c.verdict == WRITE]
-        mine += [cell.c.fate != KEPT, table.live_id == cell.c.seed_id]
+        mine += [table.live_id == cell.c.seed_id]
         value = plan.dialect.from_ledger(cell.c.written, column)
         yield Statement(sa.update(live).values({name: value}).where(*mine))
         if plan.watched:
@@ -144,7 +144,16 @@ def push(plan: Plan) -> Iterator[Statement]:
 
 
 def _place(plan: Plan) -> ColumnElement[Any]:
-    """Where a claim of a way down belongs."""
+    """Where a claim of a way down belongs: a way up, had it met the same, would have put it there.
+
+    | what is claimed | position |
+    |---|---|
+    | a row that stays behind, or its cells | the target |
+    | a row that comes, or is left out | its birth |
+    | a row that is missed | the last revision that gave it one of the cells that it has not got |
+    | a cell of a row that comes | the row's birth |
+    | any other cell, and a cut link | the last revision that gave the cell its value, or the row's birth |
+    """
     c, place, other = cells.c, places.alias("place"), cells.alias("other")
     of_row = same_row(place, cells)
     cut = c.verdict.in_([CUTS, WHOLE])

@@ -65,7 +65,7 @@ def _spare_texts(
     """
     column = table.live.c[name]
     shape = _shape(parked)
-    letters, size, base = shape.c.letters, shape.c.size, sa.func.length(shape.c.letters, type_=sa.Integer())
+    size, base = shape.c.size, _base(shape)
     # As many as there may be rows in the way of, and never more than differ.
     others = [sa.select(sa.func.count()).select_from(one).scalar_subquery() for one in (table.live, wanted)]
     enough = sa.select(shape.c.n + others[0] + others[1]).scalar_subquery()
@@ -76,13 +76,11 @@ def _spare_texts(
     following = numbers.c.n + 1
     numbers = numbers.union_all(sa.select(following).where(following < differ, following < enough))
     n = numbers.c.n
-    places = [n // (base * base * base), n // (base * base), n // base, n]
-    last = _joined([sa.func.substr(letters, 1 + place % base, 1) for place in places])
-    padded = sa.case(
-        (size > 4, sa.func.substr(_repeated(letters), 1, size - 4).concat(last)),
-        else_=sa.func.substr(last, 5 - size),
+    texts = (
+        sa.select(n, _numeral(n, shape).label("text"))
+        .select_from(numbers.join(shape, sa.true()))
+        .subquery("texts")
     )
-    texts = sa.select(n, padded.label("text")).select_from(numbers.join(shape, sa.true())).subquery("texts")
     taken = [
         one == texts.c.text if exact else sa.func.lower(one) == sa.func.lower(texts.c.text)
         for one in (column, wanted.c[name])
@@ -96,6 +94,21 @@ def _spare_texts(
         sa.select(parked.c.id, free.c.text.label("spare"))
         .join(free, free.c.k == parked.c.k)
         .subquery("spare")
+    )
+
+
+def _base(shape: sa.CTE) -> ColumnElement[int]:
+    return sa.func.length(shape.c.letters, type_=sa.Integer())
+
+
+def _numeral(n: ColumnElement[Any], shape: sa.CTE) -> ColumnElement[Any]:
+    """A number in the shape's letters, as long as its texts; before the last four stands the first letter."""
+    letters, size, base = shape.c.letters, shape.c.size, _base(shape)
+    places = [n // (base * base * base), n // (base * base), n // base, n]
+    last = _joined([sa.func.substr(letters, 1 + place % base, 1) for place in places])
+    return sa.case(
+        (size > 4, sa.func.substr(_repeated(letters), 1, size - 4).concat(last)),
+        else_=sa.func.substr(last, 5 - size),
     )
 
 

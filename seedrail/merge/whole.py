@@ -13,7 +13,7 @@ Row = tuple[str, str]
 
 
 @dataclass
-class Claimed:
+class Whole:
     """Rows of a move that are staged whole: `rows`, if it changes them, and those with `dropped` claims."""
 
     rows: frozenset[Row] = frozenset()
