@@ -8,27 +8,43 @@ from typing import Annotated, Any
 
 import typer
 
-from seedrail.commands import render
+from seedrail.commands.database.environment import in_environment, told
+from seedrail.commands.history import render
+from seedrail.commands.history.show import show
 from seedrail.commands.output import exit_codes, write
 from seedrail.commands.project import config_of, rail_of
-from seedrail.commands.show import show
 
 EXIT_CODES = (
-    "Exit codes: 0 done; 1 refused: a revision or its change file is not as it should be; 2 wrong usage;"
-    " 8 the output cannot be written; 130 interrupted."
+    "Exit codes: 0 done; 1 refused, or not to be told; 2 wrong usage; 6 the database cannot be used;"
+    " 8 the output cannot be written; 10 there are changes to make; 11 a run would be refused for conflicts;"
+    " 130 interrupted."
 )
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
+class PlanFormat(StrEnum):
+    """How a plan is written."""
+
+    text = "text"
+    json = "json"
+    jsonl = "jsonl"
+
+
 class Format(StrEnum):
-    """How a result is written."""
+    """How a revision is written."""
 
     text = "text"
     md = "md"
     json = "json"
     jsonl = "jsonl"
 
+
+Options = Annotated[
+    list[str] | None,
+    typer.Option("-x", metavar="NAME=VALUE", help="An option of env.py, as for alembic; may be repeated."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and no words but warnings.")]
 
 _RENDERERS = {
     Format.text: render.as_text,
@@ -61,7 +77,7 @@ def seedrail(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and exit.")
     ] = False,
 ) -> None:
-    """Look into the seed revisions of an Alembic project. Needs its files, and no database."""
+    """Look into the seeds of an Alembic project: its revisions, and what they do to its database."""
     context.obj = (config, name)
 
 
@@ -80,6 +96,45 @@ def show_command(
     with exit_codes():
         diff = show(rail_of(config_of(*given)), revision)
         write(_RENDERERS[format_](diff))
+
+
+@app.command(
+    "plan",
+    epilog="\b\nExamples:\n  seedrail plan\n  seedrail plan seed_base --rows\n"
+    "  seedrail plan -x seed_conflict=keep --table machines\n"
+    "  seedrail plan -1 --format json\n\n" + EXIT_CODES,
+    context_settings={"ignore_unknown_options": True},
+)
+def plan_command(
+    context: typer.Context,
+    target: Annotated[
+        str, typer.Argument(help="A revision as for alembic upgrade or downgrade: head, seed_base, -1.")
+    ] = "head",
+    x: Options = None,
+    rows: Annotated[bool, typer.Option("--rows", help="Show each row, before and after.")] = False,
+    table: Annotated[str, typer.Option("--table", metavar="NAME", help="Show rows of this table.")] = "",
+    where: Annotated[
+        str,
+        typer.Option("--where", metavar="COLUMN=VALUE", help="Show rows that have, or would have, a value."),
+    ] = "",
+    format_: Annotated[PlanFormat, typer.Option("--format", help="How it is written.")] = PlanFormat.text,
+    quiet: Quiet = False,
+) -> None:
+    """Say what a run to TARGET would do, and write nothing."""
+    from seedrail.commands.database import plan
+    from seedrail.integration.look import Way, looker
+
+    given: Any = context.obj
+    chosen = plan.Chosen(rows, table, where)
+    with exit_codes():
+        chosen.holds()
+        found: list[Way] = []
+        config = told(config_of(*given), x or (), quiet=quiet)
+        rail_of(config)
+        in_environment(config, looker(target, rows=chosen.any, found=found), target)
+        way = plan.looked(found)
+        write(plan.RENDERERS[format_](way, chosen))
+        raise typer.Exit(plan.exit_code(way))
 
 
 def main() -> None:

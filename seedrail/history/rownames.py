@@ -34,8 +34,7 @@ class RowNames:
 
     def __call__(self, table: str, id_: str) -> str:
         """A learnt row's natural key in parentheses, or its id where no document knows it."""
-        words = self.words(table, id_)
-        return f"({', '.join(map(shown, _flat(words) if words is not None else [id_]))})"
+        return spoken(self.words(table, id_), id_)
 
     def words(self, table: str, id_: str) -> dict[str, Any] | None:
         """A learnt row's natural key by column, links as their parents' keys; None of an unknown row."""
@@ -78,6 +77,11 @@ class RowNames:
         links = {name: table.foreign_keys[name].table for name in table.key if name in table.foreign_keys}
         ids = {name: self.rows[key].get(name) for name in links}
         return [(links[name], id_) for name, id_ in ids.items() if isinstance(id_, str)]
+
+
+def spoken(words: Mapping[str, Any] | None, id_: str) -> str:
+    """A natural key by column as people read it: in parentheses, parents' parts in place of links."""
+    return f"({', '.join(map(shown, _flat(words) if words is not None else [id_]))})"
 
 
 def _flat(words: Mapping[str, Any]) -> Iterator[str]:

@@ -89,7 +89,12 @@ def begin(context: Any, run: RunOptions | None = None, *, lock_timeout: float = 
     given = run or RunOptions.parse(context.get_x_argument(as_dictionary=True), {}, "development")
     _attach(migration, seeds if callable(seeds) else lambda: seeds, given)
     with context.begin_transaction():
-        _lock(migration, lock_timeout)
+        if getattr(migration.opts.get("fn"), "seedrail_looks", False):
+            # Nobody has to wait for a command that writes nothing, and it waits for nobody.
+            pin(migration)
+            settle_names(migration)
+        else:
+            _lock(migration, lock_timeout)
         yield
 
 

@@ -7,7 +7,7 @@ and stops on its way where rows were kept.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ from seedrail.integration.forgotten import NOT_BEGUN
 from seedrail.merge.bring_over import bring_over
 from seedrail.merge.database.session import online, refuse_row_security
 from seedrail.merge.ledger import LEDGER_VERSION, TABLE_NAMES, metadata, seed_state, stops_above
-from seedrail.merge.report.answers import Answers, DecisionError
+from seedrail.merge.report.answers import TALLIES, Answers, DecisionError
 from seedrail.quoting import shown
 from seedrail.run_options import RunOptions
 from seedrail.schema.tables import in_foreign_key_order
@@ -44,7 +44,6 @@ LOCK_TIMEOUT = "seedrail.lock_timeout"
 """Where `begin` leaves its seconds, for the waits of the move."""
 TEXT_OPTION = "seedrail_text_up_to"
 """The option of `context.configure` that holds the size of text files."""
-_TALLIES = ("inserted", "updated", "deleted", "adopted", "kept", "overwritten", "left out", "links filled")
 
 
 _LEFT_OUT = "left out"
@@ -132,9 +131,13 @@ class SeedRun:
         self._stepped = revision, upgrade
         if revision == journey.mover:
             with named_failures(self.lock_timeout):
-                self._move(self._recorded(journey.source, journey.target), journey.target, upgrade=upgrade)
+                self._move(self.recorded(journey.source, journey.target), journey.target, upgrade=upgrade)
         else:
             log.info("%s is carried by the move from %s to %s", revision, journey.source, journey.target)
+
+    def journey_of(self, steps: Sequence[Any]) -> "_Journey | None":
+        """The seed steps among some steps of Alembic's; None where there are none."""
+        return _journey(steps, self.rail)
 
     def _planned(self, command: Callable[..., Iterable[Any]]) -> Callable[..., Iterator[Any]]:
         def planned(heads: Sequence[str], context: MigrationContext) -> Iterator[Any]:
@@ -186,10 +189,10 @@ class SeedRun:
 
     def _catch_up(self) -> None:
         """Apply what Alembic believes to be applied: after a stamp or a crash, or sets left out so far."""
-        seeded = self._seed_revision(self.context.get_current_heads())
+        seeded = self.seed_revision(self.context.get_current_heads())
         if seeded is None:
             return
-        recorded = self._recorded(seeded, seeded)
+        recorded = self.recorded(seeded, seeded)
         strayed = {
             name: state for name, state in recorded.items() if state.revision != seeded and not state.left_out
         }
@@ -202,7 +205,7 @@ class SeedRun:
             )  # fmt: skip
         self._move(recorded, seeded, upgrade=None)
 
-    def _seed_revision(self, heads: Sequence[str]) -> str | None:
+    def seed_revision(self, heads: Sequence[str]) -> str | None:
         """The newest seed revision that the heads include, or None below seed_base."""
         if not heads:
             return None
@@ -217,7 +220,7 @@ class SeedRun:
         tables = [self.rail.tables_at(revision) for revision in dict.fromkeys(revisions)]
         return {table.set for at in tables for table in at.values()}
 
-    def _recorded(self, source: str, target: str) -> dict[str, "_SetState"]:
+    def recorded(self, source: str, target: str) -> dict[str, "_SetState"]:
         """The seed state of every seed set: as recorded, or as assumed for a script."""
         names = self._sets(source, target)
         connection = online(self.context)
@@ -258,18 +261,29 @@ class SeedRun:
 
         A run up moves nothing down and the other way round; `upgrade` is None where either may be.
         """
-        position = self.rail.position
         moved: Counter[tuple[str, str]] = Counter()
+        left_out, sources = self.sources(recorded, target, upgrade)
+        for name in left_out:
+            self._leave_out(name, recorded[name])
+        for source, names in sources.items():
+            moved += self._move_sets(names, source, target)
+        self._report(moved, target)
+
+    def sources(
+        self, recorded: "Mapping[str, _SetState]", target: str, upgrade: bool | None
+    ) -> tuple[list[str], dict[str, frozenset[str]]]:
+        """The sets that the environment leaves out, and the others by where they come from, in order."""
+        position = self.rail.position
+        left_out: list[str] = []
         sources: dict[str, set[str]] = {}
         for name, state in recorded.items():
             up = position(state.revision) < position(target)
             if up and upgrade is not False and not self._allows(name):
-                self._leave_out(name, state)
+                left_out.append(name)
             elif state.revision != target and upgrade in (None, up):
                 sources.setdefault(state.revision, set()).add(name)
-        for source in self._ordered(sources, target) if sources else ():
-            moved += self._move_sets(frozenset(sources[source]), source, target)
-        self._report(moved, target)
+        ordered = self._ordered(sources, target) if sources else []
+        return left_out, {source: frozenset(sources[source]) for source in ordered}
 
     def _move_sets(self, names: frozenset[str], source: str, target: str) -> Counter[tuple[str, str]]:
         # What only a move needs takes a while to import.
@@ -279,7 +293,7 @@ class SeedRun:
         moved: Counter[tuple[str, str]] = Counter()
         models = self.catalog.models if self.context.as_sql else {}
         self.answers.begin()
-        for stop in (*self._stops(source, target), target):
+        for stop in (*self.stops(source, target), target):
             move = Move(self.rail, source, stop, names, self.options, models, self.answers, target)
             try:
                 moved += move.run(self.context)
@@ -290,7 +304,7 @@ class SeedRun:
             source = stop
         return moved
 
-    def _stops(self, source: str, target: str) -> list[str]:
+    def stops(self, source: str, target: str) -> list[str]:
         """The revisions between, on a way down, below those at which the ledger met rows.
 
         There such a row is as its seed state has it. A script cannot look, and goes down one at a time.
@@ -339,9 +353,9 @@ class SeedRun:
     def _report(self, moved: Counter[tuple[str, str]], target: str) -> None:
         if self.context.as_sql:
             return
-        tables = sorted({table for tally, table in moved if tally in _TALLIES})
+        tables = sorted({table for tally, table in moved if tally in TALLIES})
         for table in tables:
-            counts = ", ".join(f"{moved[t, table]} {t}" for t in _TALLIES if moved[t, table])
+            counts = ", ".join(f"{moved[t, table]} {t}" for t in TALLIES if moved[t, table])
             log.info("seeds at %s: %s: %s", target, shown(table), counts)
         if not tables:
             log.info("seeds at %s: no row had to change", target)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID as RowId  # noqa: N811 -- not the staging's type
@@ -39,6 +39,22 @@ from seedrail.run_options import Policy
 
 if TYPE_CHECKING:
     from seedrail.merge.move import Move
+    from seedrail.merge.report.outcome import Outcome
+
+
+@dataclass
+class Look:
+    """How a run looks that writes nothing in the end: `outcome` is what it found.
+
+    One that `goes_on` writes all the same, to be taken back, so that the next move of its way can look.
+    `ahead` says that schema revisions come first: then columns may be missing yet, and the tables `to_come`.
+    """
+
+    goes_on: bool = False
+    ahead: bool = False
+    to_come: frozenset[str] = frozenset()
+    rows: bool = True
+    outcome: "Outcome | None" = None
 
 
 class Filling:
@@ -50,6 +66,7 @@ class Filling:
         self.connection = online(context)
         self.tally: Counter[tuple[str, str]] = Counter()
         self.created: list[sa.Table] = []
+        self.look: Look | None = None
         self.stand_ins: StandIns = {}
         self.placed: set[tuple[str, str]] = set()
 
@@ -77,7 +94,7 @@ class Filling:
         frozen = [table.frozen for table in tables.values()]
         links = None
         # A stand-in for a link needs to be looked up row by row.
-        empty = move.upgrade and move.source == SEED_BASE and not self.stand_ins
+        empty = move.upgrade and move.source == SEED_BASE and not self.stand_ins and self.look is None
         if self.connection is not None and empty:
             links = links_into_empty_tables(self.connection, self.dialect, frozen)
         for name, table in tables.items():

@@ -18,7 +18,7 @@ from seedrail.history.history import SEED_BASE
 from seedrail.history.rail import Rail
 from seedrail.history.rownames import RowNames
 from seedrail.merge.database.guards import count_elsewhere, guard_table, stop_if_any
-from seedrail.merge.database.live import Live, frozen_schema, lock_and_read
+from seedrail.merge.database.live import Live, frozen_schema, lock_and_read, look_at
 from seedrail.merge.database.loads import rows_missed
 from seedrail.merge.database.session import pin, refuse_row_security, settle_names
 from seedrail.merge.database.standins import find_stand_ins
@@ -28,10 +28,10 @@ from seedrail.merge.decide.cells import cells, hold, know, known_cells, touch, u
 from seedrail.merge.decide.find import find
 from seedrail.merge.decide.inherited import refuse_inherited
 from seedrail.merge.decide.unknown import Models, guard_columns, guard_later_columns
-from seedrail.merge.filling import Filling
+from seedrail.merge.filling import Filling, Look
 from seedrail.merge.ledger import EXISTS, NO_ROW, TABLE_NAMES, seed_claims
 from seedrail.merge.plan import Plan, Statement, parents_of
-from seedrail.merge.report.answers import Answers, DecisionError
+from seedrail.merge.report.answers import TALLIES, Answers, DecisionError
 from seedrail.merge.report.conflicts import (
     Conflict,
     ConflictError,
@@ -41,6 +41,7 @@ from seedrail.merge.report.conflicts import (
     read_entries,
     summary,
 )
+from seedrail.merge.report.outcome import Outcome, counted, read_changes
 from seedrail.merge.stage import (
     DELETE,
     INSERT,
@@ -105,6 +106,17 @@ class Move:
         with Progress(shown=not (self.options.quiet or context.as_sql)) as progress:
             return _Runner(self, context, progress).run()
 
+    def look(self, context: MigrationContext, look: Look) -> Outcome:
+        """What the move would do, without locks; what is written on the way is the caller's to take back."""
+        lower, upper = sorted((self.source, self.target), key=self.rail.position)
+        self.rail.verify(self.rail.between(lower, upper))
+        with Progress(shown=not self.options.quiet) as progress:
+            runner = _Runner(self, context, progress)
+            runner.look = look
+            runner.run()
+        assert look.outcome is not None  # noqa: S101 -- run() sets it, or raises
+        return look.outcome
+
 
 class _Runner(Filling):
     """One run of a move; `connection` is None where a script is written."""
@@ -113,10 +125,11 @@ class _Runner(Filling):
         move = self.move
         pin(self.context)
         settle_names(self.context)
-        frozen = move.tables
+        frozen = [one for one in move.tables if self.look is None or one.name not in self.look.to_come]
         live = self._open(frozen)
         span = (move.source, move.target)
-        refuse_columns_to_come(move.rail, span, frozen, live.names, self.context.get_current_heads)
+        if self.look is None or not self.look.ahead:
+            refuse_columns_to_come(move.rail, span, frozen, live.names, self.context.get_current_heads)
         if move.upgrade:
             self.stand_ins = find_stand_ins(self.context, frozen, move.options.stand_ins())
         tables = [
@@ -136,18 +149,46 @@ class _Runner(Filling):
             guard_columns(self.context, self.dialect, staged, move.models)
         self._decide(plan)
         self._count(plan)
-        self._guard(plan)
+        if self.look is None:
+            self._guard(plan)
+        elif not self._looked(plan, self.look):
+            self._clear()
+            return self.tally
         refuse_inherited(self.context, plan)
         self._apply(plan, tables)
         cleared = move.target == SEED_BASE
         sha256 = move.rail.sha256_of(move.target)
         self._execute(record(move.sets, move.target, sha256, cleared=cleared))
         self._execute(recorded(move.sets, move.target, sha256, cleared=cleared))
-        for table in reversed(self.created):
-            self.context.execute(DropTable(table))
+        self._clear()
         return self.tally
 
     # stages
+
+    def _clear(self) -> None:
+        for table in reversed(self.created):
+            self.context.execute(DropTable(table))
+
+    def _looked(self, plan: Plan, look: Look) -> bool:
+        """Say what would happen; whether the run goes on all the same, to be taken back."""
+        move, connection = self.move, self.connection
+        assert connection is not None  # noqa: S101 -- a script looks at nothing
+        refuse_inherited(self.context, plan)
+        names = RowNames(move.rail, (move.source, move.target), move.tables)
+        made = move.answers.of(move.source, move.target)
+        with self.dialect.readable(connection):
+            entries = list(read_entries(connection, plan, names, (move.source, move.target), made))
+            rows = tuple(read_changes(connection, plan, names)) if look.rows else ()
+            counts = self.tally + counted(connection, plan)
+        move.answers.write(entries)
+        wrong = faults(entries, made)
+        if wrong:
+            raise DecisionError(wrong)
+        refused = move.options.policy is Policy.ABORT
+        undecided = sum(entry.decision is None for entry in entries) if refused else 0
+        counts = Counter({key: count for key, count in counts.items() if key[0] in TALLIES})
+        look.outcome = Outcome(move.source, move.target, counts, tuple(entries), undecided, rows)
+        return look.goes_on and not undecided
 
     def _open(self, frozen: Sequence[FrozenTable]) -> Live:
         """Lock first, look afterwards: whatever decides is read under the locks that the writes need."""
@@ -157,7 +198,8 @@ class _Runner(Filling):
         slower = self.dialect.slower(self.connection)
         if slower:
             log.info("%s", slower)
-        live = lock_and_read(self.connection, self.dialect, frozen)
+        read = lock_and_read if self.look is None or self.look.goes_on else look_at
+        live = read(self.connection, self.dialect, frozen)
         self._refuse_row_security(live)
         refuse_interference(self.context)
         return live

@@ -204,7 +204,7 @@ def _down(world: World, policy: str) -> None:
         between = range(run.rail.position(source) - 1, run.rail.position(target), -1)
         return [run.rail.revisions[one - 1].revision for one in between]
 
-    with patch.object(SeedRun, "_stops", every):
+    with patch.object(SeedRun, "stops", every):
         world.downgrade("seed_base", policy)
 
 

@@ -22,8 +22,10 @@ from pydantic import BaseModel
 from sqlalchemy.dialects.postgresql import JSONB
 
 from seedrail import RunOptions, SeedCatalog, SeedSet, SeedTable, seed_id
+from seedrail.commands.database.environment import in_environment
 from seedrail.history.changefile import Header, encode, sha256, write
 from seedrail.history.changes import Change, diff
+from seedrail.integration.look import Way, looker
 from seedrail.merge.database.standins import StandIn
 from tests.support.changefiles import in_format_1
 from tests.support.databases import Database
@@ -290,6 +292,13 @@ class World:
     def downgrade(self, target: str = "seed_base", policy: str = "abort") -> None:
         """`alembic downgrade` in this process."""
         self._run(command.downgrade, target, policy)
+
+    def look(self, target: str = "head", policy: str = "abort") -> Way:
+        """What a run to a target would do, as `seedrail plan` asks it, in this process."""
+        found: list[Way] = []
+        looker_ = looker(target, rows=True, found=found)
+        self._run(lambda config, _: in_environment(config, looker_, target), target, policy)
+        return found[0]
 
     def script(self, direction: str, span: str, policy: str = "abort") -> str:
         """The offline script of a command."""

@@ -74,6 +74,14 @@ def lock_and_read(connection: Connection, dialect: SeedDialect, tables: Sequence
     return _read(connection, dialect, tables, homes, references, dialect.uniques(connection, names))
 
 
+def look_at(connection: Connection, dialect: SeedDialect, tables: Sequence[FrozenTable]) -> Live:
+    """The live schema with its foreign keys and no locks, for a run that only says what it would do."""
+    names = [table.name for table in tables]
+    homes = _find(connection, dialect, tables)
+    references, uniques = dialect.references(connection, names), dialect.uniques(connection, names)
+    return _read(connection, dialect, tables, homes, references, uniques)
+
+
 def read_live(connection: Connection, dialect: SeedDialect, tables: Sequence[FrozenTable]) -> Live:
     """The live schema as it is now, without locks and without foreign keys, for a look at rows."""
     return _read(connection, dialect, tables, _find(connection, dialect, tables), {}, {})

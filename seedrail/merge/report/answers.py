@@ -28,6 +28,10 @@ _DECIDABLE = frozenset({"edited", "exists", "edited row", "edited since", "edite
 """The kinds of conflicts in which the seed's value may win: no policy takes rows that others point at."""
 
 
+TALLIES = ("inserted", "updated", "deleted", "adopted", "kept", "overwritten", "left out", "links filled")
+"""What a run counts for people, by table."""
+
+
 class Entry(msgspec.Struct, forbid_unknown_fields=True):
     """A line of the file: a conflict, and what was decided of it.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from seedrail.commands.show import RevisionDiff, RowDiff
+from seedrail.commands.history.show import RevisionDiff, RowDiff
 from seedrail.quoting import escaped, one_line, quoted, shown
 from seedrail.schema.identity import canonical_json
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from seedrail.commands import Cell, RevisionDiff, RowDiff, show
-from seedrail.commands.render import as_markdown, as_text
+from seedrail.commands.history.render import as_markdown, as_text
 from tests.seedrail.history.test_rail import STATES, History
 from tests.support.project import Outcome, Project
 

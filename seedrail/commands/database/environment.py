@@ -1,0 +1,36 @@
+"""Commands that look at the database: through the project's own env.py, as `alembic` reaches it."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+
+from seedrail.failures import named_failures
+
+Function = Callable[[Sequence[str], Any], list[Any]]
+"""What Alembic calls in the environment, with the heads and the context; it returns the steps to make."""
+
+
+def told(config: Config, options: Sequence[str], *, quiet: bool) -> Config:
+    """The configuration with what the command line said, where env.py looks for it."""
+    config.cmd_opts = Namespace(x=list(options), quiet=quiet)
+    return config
+
+
+def in_environment(config: Config, look: Function, target: str | None = None) -> None:
+    """Run env.py for a function that makes no step; an error of the database is one sentence."""
+    scripts = ScriptDirectory.from_config(config)
+    stdout = sys.stdout
+    try:
+        with (
+            named_failures(),
+            EnvironmentContext(config, scripts, fn=look, dont_mutate=True, destination_rev=target),
+        ):
+            scripts.run_env()
+    finally:
+        # An env.py may have put something in its place for what Alembic prints.
+        sys.stdout = stdout

@@ -1,0 +1,1 @@
+"""Commands about revisions: they need the files of the history, and no database."""
