@@ -17,6 +17,7 @@ from seedrail.commands.project import config_of, rail_of
 EXIT_CODES = (
     "Exit codes: 0 done; 1 refused, or not to be told; 2 wrong usage; 6 the database cannot be used;"
     " 8 the output cannot be written; 10 there are changes to make; 11 a run would be refused for conflicts;"
+    " 12 seeded rows were edited;"
     " 130 interrupted."
 )
 
@@ -29,6 +30,13 @@ class PlanFormat(StrEnum):
     text = "text"
     json = "json"
     jsonl = "jsonl"
+
+
+class StatusFormat(StrEnum):
+    """How a status is written."""
+
+    text = "text"
+    json = "json"
 
 
 class Format(StrEnum):
@@ -124,17 +132,73 @@ def plan_command(
     from seedrail.commands.database import plan
     from seedrail.integration.look import Way, looker
 
-    given: Any = context.obj
     chosen = plan.Chosen(rows, table, where)
+    found: list[Way] = []
     with exit_codes():
         chosen.holds()
-        found: list[Way] = []
-        config = told(config_of(*given), x or (), quiet=quiet)
-        rail_of(config)
-        in_environment(config, looker(target, rows=chosen.any, found=found), target)
-        way = plan.looked(found)
-        write(plan.RENDERERS[format_](way, chosen))
-        raise typer.Exit(plan.exit_code(way))
+        _look(context, x, looker(target, rows=chosen.any, found=found), target, quiet=quiet)
+        write(plan.RENDERERS[format_](found[0], chosen))
+        raise typer.Exit(plan.exit_code(found[0]))
+
+
+@app.command(
+    "status",
+    epilog="\b\nExamples:\n  seedrail status\n  seedrail status --format json\n\n" + EXIT_CODES,
+)
+def status_command(
+    context: typer.Context,
+    x: Options = None,
+    format_: Annotated[StatusFormat, typer.Option("--format", help="How it is written.")] = StatusFormat.text,
+    quiet: Quiet = False,
+) -> None:
+    """Say where the database is, what is pending, what differs, and who holds a lock."""
+    from seedrail.commands.database import status
+    from seedrail.integration.look import Status, teller
+
+    found: list[Status] = []
+    with exit_codes():
+        _look(context, x, teller(found), quiet=quiet)
+        write(status.status_text(found[0]) if format_ == "text" else status.status_json(found[0]))
+        raise typer.Exit(status.exit_code(found[0]))
+
+
+@app.command(
+    "verify",
+    epilog="\b\nExamples:\n  seedrail verify\n  seedrail verify --rows\n"
+    "  seedrail verify --format jsonl\n\n" + EXIT_CODES,
+)
+def verify_command(
+    context: typer.Context,
+    x: Options = None,
+    rows: Annotated[bool, typer.Option("--rows", help="List all rows that differ.")] = False,
+    format_: Annotated[PlanFormat, typer.Option("--format", help="How it is written.")] = PlanFormat.text,
+    quiet: Quiet = False,
+) -> None:
+    """Verify the change files, and compare every seeded row with what the seed left."""
+    from seedrail.commands.database import status
+    from seedrail.integration.look import Verified, verifier
+
+    found: list[Verified] = []
+    with exit_codes():
+        _look(context, x, verifier(found), quiet=quiet)
+        verified = found[0]
+        match format_:
+            case PlanFormat.text:
+                write(status.verified_text(verified, all_=rows))
+            case PlanFormat.json:
+                write(status.verified_json(verified))
+            case PlanFormat.jsonl:
+                write(status.verified_jsonl(verified))
+        raise typer.Exit(status.verified_code(verified))
+
+
+def _look(
+    context: typer.Context, x: list[str] | None, look: Any, target: str | None = None, *, quiet: bool
+) -> None:
+    """Run env.py for a function that looks."""
+    config = told(config_of(*context.obj), x or (), quiet=quiet)
+    rail_of(config)
+    in_environment(config, look, target)
 
 
 def main() -> None:

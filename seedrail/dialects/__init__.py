@@ -1,6 +1,6 @@
 """The databases that the engine speaks."""
 
-from seedrail.dialects.base import Found, Load, QualifiedName, SeedDialect, identifier
+from seedrail.dialects.base import Found, Holder, Load, QualifiedName, SeedDialect, identifier
 from seedrail.dialects.postgresql import PostgreSQLDialect
 from seedrail.dialects.sqlite import SQLiteDialect
 from seedrail.errors import SetupError
@@ -16,4 +16,4 @@ def dialect_named(name: str) -> SeedDialect:
         raise SetupError(f"seeds support {' and '.join(_DIALECTS)}, not {name!r}") from None
 
 
-__all__ = ["Found", "Load", "QualifiedName", "SeedDialect", "dialect_named", "identifier"]
+__all__ = ["Found", "Holder", "Load", "QualifiedName", "SeedDialect", "dialect_named", "identifier"]

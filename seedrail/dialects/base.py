@@ -34,6 +34,19 @@ class Found:
     also: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Holder:
+    """A session that holds, or waits for, what a run needs: `what` is the run lock or a table's name."""
+
+    process: int
+    user: str
+    application: str
+    what: str
+    mode: str
+    waits: bool
+    seconds: float
+
+
 def dotted(tables: Iterable[QualifiedName]) -> list[str]:
     """Names of tables as queries of the catalogs compare them."""
     return sorted({".".join(part for part in table if part) for table in tables})
@@ -74,6 +87,10 @@ class SeedDialect(ABC):
         """Run them on a connection, inside its transaction."""
         for statement in self.session:
             connection.exec_driver_sql(statement)
+
+    def holders(self, connection: Connection, tables: Sequence[str]) -> list[Holder]:
+        """Who holds the run lock, or writes to some tables; none where the database does not tell."""
+        return []
 
     def cannot_pin(self, error: DBAPIError) -> str | None:
         """What an error of `pin` means, if it means that the session cannot be had; with what to do."""

@@ -11,6 +11,30 @@ def _of_tables(sql: str, name: str = "tables") -> sa.TextClause:
     return sa.text(sql).bindparams(sa.bindparam(name, expanding=True, type_=sa.Text()))
 
 
+HOLDERS = _of_tables(
+    """
+    SELECT held.pid AS process, coalesce(session.usename::text, '') AS user_name,
+      coalesce(session.application_name, '') AS application,
+      CASE WHEN held.locktype = 'advisory' THEN 'the run lock' ELSE own.relname::text END AS what,
+      held.mode AS mode, NOT held.granted AS waits,
+      coalesce(extract(epoch FROM clock_timestamp() - session.xact_start), 0)::float AS seconds
+    FROM pg_locks AS held
+    LEFT JOIN pg_stat_activity AS session ON session.pid = held.pid
+    LEFT JOIN pg_class AS own ON own.oid = held.relation
+    WHERE held.pid <> pg_backend_pid()
+      AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND (
+        -- A key of 64 bits is shown as two halves.
+        (held.locktype = 'advisory' AND held.objsubid = 1 AND held.classid = 0 AND held.objid = :key)
+        -- Readers are in nobody's way.
+        OR (held.locktype = 'relation' AND held.mode <> 'AccessShareLock' AND own.relname IN :tables
+          AND pg_table_is_visible(own.oid))
+      )
+    ORDER BY held.granted DESC, seconds DESC, held.pid, what
+    """
+)
+"""The sessions that a run would have to wait for, or that wait for one."""
+
 HOME = _of_tables(
     """
     WITH path AS (

@@ -13,11 +13,12 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
-from seedrail.dialects.base import Found, Load, QualifiedName, SeedDialect, dotted, identifier
+from seedrail.dialects.base import Found, Holder, Load, QualifiedName, SeedDialect, dotted, identifier
 from seedrail.dialects.pg_catalog import (
     CANDIDATES,
     COLUMNS,
     FOREIGN_KEYS,
+    HOLDERS,
     HOME,
     INHERITED,
     INTERFERED,
@@ -144,6 +145,10 @@ class PostgreSQLDialect(SeedDialect):
             if getattr(error.orig, "sqlstate", None) != "55P03":
                 raise
             raise LockTimeout(seconds) from None
+
+    def holders(self, connection: Connection, tables: Sequence[str]) -> list[Holder]:
+        rows = connection.execute(HOLDERS, {"tables": list(tables), "key": ADVISORY_LOCK})
+        return [Holder(*row) for row in rows]
 
     def lock_script(self) -> Iterable[sa.Executable]:
         yield sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK))

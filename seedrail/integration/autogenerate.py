@@ -44,19 +44,27 @@ def compare_seeds(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityD
             if context.connection is not None:
                 # People's edits are no reason to fail a check; that they are there is worth a warning.
                 report_drift(context.connection, rail, logging.WARNING)
-        before, released = rail.fold(rail.head)
-        frozen = rail.tables_at(rail.head)
-        rows, tables = read(run.catalog, frozen)
-        assumed = assumed_values(before, released, frozen, tables)
-        changes = list(diff(before, rows, released, assumed))
-        if run.options.removed is Removed.RELEASE:
-            changes = [one.release() if one.kind == "delete" else one for one in changes]
-        if changes:
-            known = {name: {**released.get(name, {}), **rows} for name, rows in before.items()}
-            pending = PendingSeedsOp(changes, tables, known)
+        pending = pending_changes(run)
+        if pending is not None:
             # Alembic's own type wants one of its classes; any MigrateOperation does.
             upgrade_ops.ops.append(cast(Any, pending))
     return PriorityDispatchResult.CONTINUE
+
+
+def pending_changes(run: SeedRun) -> PendingSeedsOp | None:
+    """What the documents say that no revision ships yet; None where that is nothing."""
+    rail = run.rail
+    before, released = rail.fold(rail.head)
+    frozen = rail.tables_at(rail.head)
+    rows, tables = read(run.catalog, frozen)
+    assumed = assumed_values(before, released, frozen, tables)
+    changes = list(diff(before, rows, released, assumed))
+    if run.options.removed is Removed.RELEASE:
+        changes = [one.release() if one.kind == "delete" else one for one in changes]
+    if not changes:
+        return None
+    known = {name: {**released.get(name, {}), **rows} for name, rows in before.items()}
+    return PendingSeedsOp(changes, tables, known)
 
 
 def process_revision_directives(

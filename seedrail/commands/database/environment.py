@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 
+from seedrail.errors import SetupError
 from seedrail.failures import named_failures
 
 Function = Callable[[Sequence[str], Any], list[Any]]
@@ -24,13 +25,23 @@ def told(config: Config, options: Sequence[str], *, quiet: bool) -> Config:
 def in_environment(config: Config, look: Function, target: str | None = None) -> None:
     """Run env.py for a function that makes no step; an error of the database is one sentence."""
     scripts = ScriptDirectory.from_config(config)
-    stdout = sys.stdout
+    stdout, ran = sys.stdout, False
+
+    def seen(heads: Sequence[str], context: Any) -> list[Any]:
+        nonlocal ran
+        ran = True
+        return look(heads, context)
+
+    # What it says of itself is asked of the function that runs.
+    seen.__dict__.update(look.__dict__)
     try:
         with (
             named_failures(),
-            EnvironmentContext(config, scripts, fn=look, dont_mutate=True, destination_rev=target),
+            EnvironmentContext(config, scripts, fn=seen, dont_mutate=True, destination_rev=target),
         ):
             scripts.run_env()
     finally:
         # An env.py may have put something in its place for what Alembic prints.
         sys.stdout = stdout
+    if not ran:
+        raise SetupError("env.py ran no migrations: it ends with context.run_migrations()")

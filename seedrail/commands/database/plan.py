@@ -1,7 +1,7 @@
 """`seedrail plan`: what a run would do, as text and as JSON."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -226,10 +226,3 @@ RENDERERS: dict[str, Callable[[Way, Chosen], Iterator[str]]] = {
     "json": as_json,
     "jsonl": as_jsonl,
 }
-
-
-def looked(found: Sequence[Way]) -> Way:
-    """What the environment found; OptionError where env.py ran no function."""
-    if not found:
-        raise OptionError("env.py did not run: is it `context.run_migrations()` that it calls at its end?")
-    return found[0]

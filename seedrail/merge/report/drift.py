@@ -7,7 +7,7 @@ of it happens in a savepoint that is taken back, so that its temporary tables ar
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -47,12 +47,36 @@ from seedrail.schema.tables import in_foreign_key_order
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+EXTRA = "extra"
+"""The kind of somebody's row in a seeded table that belongs to a seeded row."""
 EDITED, DELETED, KEPT, ADOPTED = "edited", "deleted", "kept", "adopted"
 """Kinds of rows that differ: changed or gone since the seed wrote them; changed or gone before, and kept so
 under a policy; and rows of somebody else's that the seed adopted."""
 
 NAMED = 3
 """How many rows of a table and kind are named."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A column that differs: what the seed left, and what is there, as the database writes it."""
+
+    column: str
+    expected: str | None
+    found: str | None
+
+
+@dataclass(frozen=True)
+class DifferentRow:
+    """One row that differs, and in which of its columns; `kind` is that of a Difference, or EXTRA."""
+
+    kind: str
+    table: str
+    id: str
+    row: Any
+    cells: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +98,23 @@ def differences(connection: Connection, rail: Rail, *, quiet: bool = True) -> li
 
     SeedError where the history does not fit the database. No lock is taken: rows may change meanwhile.
     """
-    found: list[Difference] = []
+    return _compared(connection, rail, _Comparison.counts, quiet=quiet)
+
+
+def different_rows(connection: Connection, rail: Rail, *, quiet: bool = True) -> list[DifferentRow]:
+    """Each row that differs, with its columns, and people's rows that belong to seeded ones."""
+    return _compared(connection, rail, _Comparison.rows, quiet=quiet)
+
+
+def _compared(
+    connection: Connection,
+    rail: Rail,
+    read: "Callable[[_Comparison, Plan], Iterable[T]]",
+    *,
+    quiet: bool,
+) -> list[T]:
+    """What is read of the comparisons of all sets that are applied, by the revision that they are at."""
+    found: list[T] = []
     savepoint = connection.begin_nested()
     try:
         for statement in dialect_named(connection.dialect.name).home([seed_state.name]):
@@ -85,7 +125,7 @@ def differences(connection: Connection, rail: Rail, *, quiet: bool = True) -> li
             rail.verify(rail.between(SEED_BASE, revision))
             comparison = _Comparison(connection, rail, revision, sets)
             with Progress(shown=not quiet) as progress:
-                found += comparison.run(progress)
+                found += comparison.run(progress, read)
     finally:
         savepoint.rollback()
     return found
@@ -161,7 +201,7 @@ class _Comparison:
         self.names = RowNames(rail, (revision,), tables)
         self.frozen = in_foreign_key_order(table for table in tables if table.set in sets)
 
-    def run(self, progress: Progress) -> list[Difference]:
+    def run(self, progress: Progress, read: "Callable[[_Comparison, Plan], Iterable[T]]") -> list[T]:
         progress.begin("comparing", self.rail.size(SEED_BASE, self.revision))
         live = read_live(self.connection, self.dialect, self.frozen)
         staged = [
@@ -173,11 +213,58 @@ class _Comparison:
         self._load(staged, progress)
         plan = self._plan([table for table in staged if table.counts[DELETE]])
         self._compare(plan)
-        found = [one for table in plan.tables if table.touched for one in self._differences(table)]
+        with self.dialect.readable(self.connection):
+            found = list(read(self, plan))
         for temporary in (places, cells, known_cells):
             # The sets of another revision have rows of their own.
             self.connection.execute(DropTable(temporary))
         return found
+
+    def counts(self, plan: Plan) -> Iterator[Difference]:
+        """How many rows of each table differ, by kind; the first are named."""
+        for table in plan.tables:
+            if table.touched:
+                yield from self._differences(table)
+
+    def rows(self, plan: Plan) -> Iterator[DifferentRow]:
+        """All rows that differ, then those that people added to seeded ones."""
+        for table in plan.tables:
+            if table.touched:
+                yield from self._different(plan, table)
+            yield from self._extra(plan, table)
+
+    def _different(self, plan: Plan, table: StagedTable) -> Iterator[DifferentRow]:
+        rows, c = _kinds(table.name).subquery("differing"), cells.c
+        text = plan.dialect.text
+        values = c.seed_id, c.column_name, text(c.expected), text(c.found)
+        differs = c.table_name == table.name, c.column_name != EXISTS, ~c.as_expected
+        by_row: dict[str, list[Cell]] = {}
+        for id_, column, expected, found in self.connection.execute(
+            sa.select(*values).where(*differs).order_by(c.column_name)
+        ):
+            by_row.setdefault(str(id_), []).append(Cell(column, expected, found))
+        kinds = {
+            str(id_): kind for id_, kind in self.connection.execute(sa.select(rows.c.seed_id, rows.c.kind))
+        }
+        self.names.learn((table.name, id_) for id_ in kinds)
+        for id_ in sorted(kinds, key=lambda id_: (self.names(table.name, id_), id_)):
+            words = self.names.words(table.name, id_)
+            yield DifferentRow(kinds[id_], table.name, id_, words, tuple(by_row.get(id_, ())))
+
+    def _extra(self, plan: Plan, table: StagedTable) -> Iterator[DifferentRow]:
+        """Rows of a table whose key leads to seeded rows, and that the seed has not got."""
+        live, ours = table.live, sa.select(table.stage.c.live_id).where(table.stage.c.live_id.is_not(None))
+        for name in table.frozen.key:
+            link = table.frozen.foreign_keys.get(name)
+            parent = plan.staged(link.table) if link is not None else None
+            if parent is None or name not in table.columns:
+                continue
+            above = sa.select(parent.stage.c.live_id).where(parent.stage.c.live_id.is_not(None))
+            mine = sa.select(table.live_id, *(plan.dialect.text(live.c[one]) for one in table.frozen.key))
+            mine = mine.where(live.c[name].in_(above), table.live_id.not_in(ours)).order_by(table.live_id)
+            for id_, *key in self.connection.execute(mine):
+                yield DifferentRow(EXTRA, table.name, str(id_), dict(zip(table.frozen.key, key, strict=True)))
+            return
 
     def _load(self, staged: Sequence[StagedTable], progress: Progress) -> None:
         positions = {one.revision: position for position, one in enumerate(self.rail.revisions, start=1)}
@@ -234,7 +321,7 @@ class _Comparison:
         )
 
     def _differences(self, table: StagedTable) -> Iterator[Difference]:
-        rows = _kinds(table.name)
+        rows = _kinds(table.name).subquery("differing")
         counts = sa.select(rows.c.kind, sa.func.count()).group_by(rows.c.kind).order_by(rows.c.kind)
         for kind, count in list(self.connection.execute(counts)):
             first = sa.select(rows.c.seed_id).where(rows.c.kind == kind).order_by(rows.c.seed_id)
@@ -243,7 +330,7 @@ class _Comparison:
             yield Difference(kind, table.name, count, tuple(self.names(table.name, id_) for id_ in ids))
 
 
-def _kinds(table: str) -> sa.Subquery:
+def _kinds(table: str) -> sa.Select[Any]:
     """The rows of a table that differ from the seed, as `seed_id` and `kind`."""
     row, cell = cells.alias("row"), cells.alias("cell")
     differs = cell.c.table_name == table, cell.c.seed_id == row.c.seed_id, ~cell.c.as_expected
@@ -259,4 +346,4 @@ def _kinds(table: str) -> sa.Subquery:
     )
     of_rows = row.c.table_name == table, row.c.column_name == EXISTS
     rows = sa.select(row.c.seed_id, kind.label("kind")).where(*of_rows).subquery("compared")
-    return sa.select(rows).where(rows.c.kind != "").subquery("differing")
+    return sa.select(rows).where(rows.c.kind != "")

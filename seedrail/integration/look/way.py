@@ -5,31 +5,24 @@ down with stops each move but the last is made as well, for what comes below dep
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
-from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.runtime.migration import RevisionStep
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.engine import Connection
 
 from seedrail.dialects import dialect_named
-from seedrail.errors import SetupError
-from seedrail.failures import named_failures
 from seedrail.history.history import is_seed
 from seedrail.history.rail.heads import with_way_out
+from seedrail.integration.look.looking import looking
 from seedrail.integration.run import SeedRun
 from seedrail.merge.filling import Look
-from seedrail.merge.ledger import metadata, seed_state
 from seedrail.merge.move import Move
 from seedrail.merge.report.outcome import CellChange, Outcome, RowChange
 from seedrail.schema.identity import canonical_json
-
-LOOKS = "seedrail_looks"
-"""The attribute of a command's function that says that it writes nothing: `begin` then takes no lock."""
 
 
 @dataclass(frozen=True)
@@ -62,31 +55,19 @@ class Way:
 
 
 def looker(target: str, *, rows: bool, found: list[Way]) -> Callable[..., list[Any]]:
-    """A function for Alembic's environment that looks at the way to a target, and makes no step."""
-
-    def look(heads: Sequence[str], context: MigrationContext) -> list[Any]:
-        found.append(_look(SeedRun.of(context), tuple(heads), target, rows=rows))
-        return []
-
-    setattr(look, LOOKS, True)
-    return look
+    """A function for Alembic's environment that looks at the way to a target."""
+    return looking(lambda run, connection, heads: _look(run, connection, heads, target, rows=rows), found)
 
 
-def _look(run: SeedRun, heads: tuple[str, ...], target: str, *, rows: bool) -> Way:
-    connection, scripts = run.context.connection, run.context.script
-    if connection is None or scripts is None or run.context.as_sql:
-        raise SetupError("a plan needs a database to look at")
+def _look(run: SeedRun, connection: Connection, heads: tuple[str, ...], target: str, *, rows: bool) -> Way:
+    scripts = run.rail.history.scripts
     up, steps = _steps(run, scripts, heads, target)
     revisions = [step.revision for step in steps if isinstance(step, RevisionStep)]
     schema = tuple(one.revision for one in revisions if not is_seed(one))
     seeds = tuple(one.revision for one in revisions if is_seed(one))
-    with named_failures(run.lock_timeout), _taken_back(connection):
-        _make_ledger(connection)
-        run.answers.begin()
-        left_out, to_come, outcomes = _moves(
-            run, connection, steps, heads, up=up, ahead=up and schema, rows=rows
-        )
-        run.answers.end()
+    run.answers.begin()
+    left_out, to_come, outcomes = _moves(run, connection, steps, heads, up=up, ahead=up and schema, rows=rows)
+    run.answers.end()
     return Way(target, up, heads, schema, seeds, left_out, to_come, outcomes)
 
 
@@ -109,22 +90,6 @@ def _goes_up(run: SeedRun, scripts: ScriptDirectory, heads: tuple[str, ...], tar
         return True
     named = {one.revision for one in scripts.get_revisions(target) if one is not None}
     return not named <= run.rail.history.applied(heads)
-
-
-@contextmanager
-def _taken_back(connection: Connection) -> Iterator[None]:
-    savepoint = connection.begin_nested()
-    try:
-        yield
-    finally:
-        savepoint.rollback()
-
-
-def _make_ledger(connection: Connection) -> None:
-    """Where the seeds' first revision is still to run, the ledger is empty."""
-    if not sa.inspect(connection).has_table(seed_state.name):
-        for table in metadata.sorted_tables:
-            connection.execute(sa.schema.CreateTable(table))
 
 
 def _moves(

@@ -1,0 +1,7 @@
+"""What commands see of a database through env.py: they take no locks, and what they write is taken back."""
+
+from seedrail.integration.look.rows import Verified, verifier
+from seedrail.integration.look.status import SetStatus, Status, teller
+from seedrail.integration.look.way import Way, looker
+
+__all__ = ["SetStatus", "Status", "Verified", "Way", "looker", "teller", "verifier"]
