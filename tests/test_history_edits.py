@@ -1,5 +1,6 @@
 """What a document's rows may go through over time: renamed, moved, taken out, released, brought back."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,6 +21,12 @@ def find(simulations: list[dict[str, Any]], case: str = LEAF) -> dict[str, Any]:
 def take_out(project: Project, *options: str) -> None:
     project.edit("simulations", lambda simulations: simulations.remove(find(simulations)))
     project.alembic(*options, "revision", "--autogenerate", "-m", "take one out")
+
+
+def without(project: Project, name: str, goes: Callable[[Any], bool]) -> None:
+    """Take elements out of a document."""
+    kept = [one for one in project.read(name) if not goes(one)]
+    project.edit(name, lambda elements: elements.__setitem__(slice(None), kept))
 
 
 def there(project: Project, case: str = LEAF) -> int:
@@ -162,3 +169,17 @@ def test_an_adopted_row_that_leaves_and_returns_is_its_owners_at_every_step_back
 def outcomes(content: dict[str, list[Any]]) -> list[Any]:
     """What the ledger says of each row and column, without the revisions that said it."""
     return sorted((str(row[2]), row[3], str(row[5]), row[6]) for row in content["seed_claims"])
+
+
+def test_a_revision_that_takes_away_what_a_released_row_needs_is_refused(project: Project) -> None:
+    """A fresh install inserts the released row, and would find no machine for it ever after."""
+    project.start_at("head")
+    take_out(project, "-x", "seed_removed=release")
+    project.alembic("upgrade", "head")
+    before = project.versions()
+    without(project, "machines", lambda one: one["name"] == "archer2")
+    without(project, "simulations", lambda one: one["machine"]["name"] == "archer2")
+    outcome = project.alembic_fails("revision", "--autogenerate", "-m", "take its machine")
+    assert "its machine_id leads to a row that goes" in outcome.err
+    assert project.versions() == before
+    project.alembic("-x", "seed_removed=release", "revision", "--autogenerate", "-m", "release it, too")

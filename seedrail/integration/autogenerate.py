@@ -19,6 +19,7 @@ from seedrail.history.changes import Change, diff
 from seedrail.history.rail import ORPHAN, RESTORE_OR_DELETE, Rail
 from seedrail.history.rail.newfiles import undo_on_failure
 from seedrail.history.rail.placement import refuse_above_rail
+from seedrail.history.rail.stranded import refuse_stranded
 from seedrail.integration.drift import report_drift
 from seedrail.integration.operations import (
     DowngradeSeedsOp,
@@ -63,6 +64,7 @@ def pending_changes(run: SeedRun) -> PendingSeedsOp | None:
         changes = [one.release() if one.kind == "delete" else one for one in changes]
     if not changes:
         return None
+    refuse_stranded((before, released), rows, changes, tables)
     known = {name: {**released.get(name, {}), **rows} for name, rows in before.items()}
     return PendingSeedsOp(changes, tables, known)
 

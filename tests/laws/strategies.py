@@ -5,7 +5,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.laws.world import group_id, item_id, node_id, user_id
+from seedrail.history.changes import diff
+from seedrail.history.rail.stranded import stranded
+from tests.laws.world import catalog, group_id, item_id, node_id, user_id
 
 USER_NAMES = ("u", "v")
 GROUP_NAMES = ("a", "b", "c")
@@ -55,7 +57,27 @@ def histories(draw: Any) -> tuple[list[Any], int, list[bool]]:
     count = draw(st.integers(1, 4))
     later = draw(st.integers(0, count))
     made = [draw(states(extra=number >= later)) for number in range(count)]
-    return made, later, [draw(st.sampled_from([False, False, True])) for _ in made]
+    return made, later, without_stranded(made, [draw(st.sampled_from([False, False, True])) for _ in made])
+
+
+def without_stranded(made: list[Any], releases: list[bool]) -> list[bool]:
+    """The releases that autogenerate would accept: a later state has what a released row needs."""
+    tables = catalog().tables
+    while True:
+        before: dict[str, dict[str, Any]] = {}
+        away: dict[str, dict[str, Any]] = {}
+        for number, state in enumerate(made):
+            for change in list(diff(before, state, away)):
+                away.setdefault(change.table, {}).pop(change.id, None)
+                if releases[number] and change.kind == "delete":
+                    away[change.table][change.id] = change.old
+            if any(stranded(state, away, tables)):
+                last = max(index for index in range(number + 1) if releases[index])
+                releases = [is_ and index != last for index, is_ in enumerate(releases)]
+                break
+            before = state
+        else:
+            return releases
 
 
 @dataclass(frozen=True)

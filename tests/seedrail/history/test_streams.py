@@ -45,7 +45,8 @@ def history(folder: Path, states: Sequence[Any], forms: Sequence[str]) -> list[C
             tables["groups"] = replace(TABLES["groups"], foreign_keys=links)
             tables["nodes"] = replace(TABLES["nodes"], foreign_keys={})
         if form == "other key":
-            tables["groups"] = replace(TABLES["groups"], key=("name", "size"))
+            # The same names in another order: what a row is called is as old as its id.
+            tables["nodes"] = replace(TABLES["nodes"], key=("group_id", "name"))
         header, changes = Header(f"r{number}", f"r{number - 1}", "", tables), diff(before, after)
         old = form == "format 1"
         content = in_format_1(header, changes) if old else encode(header, changes, before)[0]
