@@ -192,6 +192,30 @@ def verify_command(
         raise typer.Exit(status.verified_code(verified))
 
 
+@app.command(
+    "blame",
+    epilog="\b\nExamples:\n  seedrail blame machines lumi\n  seedrail blame machines lumi site\n"
+    "  seedrail blame simulations v3.LR.historical_0101,chrysalis --format json\n\n" + EXIT_CODES,
+)
+def blame_command(
+    context: typer.Context,
+    table: Annotated[str, typer.Argument(help="A seeded table.")],
+    key: Annotated[str, typer.Argument(help="The row's natural key, parts comma-separated, or its seed id.")],
+    column: Annotated[str, typer.Argument(help="One of its columns.")] = "",
+    x: Options = None,
+    format_: Annotated[StatusFormat, typer.Option("--format", help="How it is written.")] = StatusFormat.text,
+    quiet: Quiet = False,
+) -> None:
+    """Say of a row which revision set each value, what people had there, and who stands on top."""
+    from seedrail.commands.database import blame
+    from seedrail.integration.look import Blame, blamer
+
+    found: list[Blame] = []
+    with exit_codes():
+        _look(context, x, blamer(table, key, column, found), quiet=quiet)
+        write(blame.as_text(found[0]) if format_ == "text" else blame.as_json(found[0]))
+
+
 def _look(
     context: typer.Context, x: list[str] | None, look: Any, target: str | None = None, *, quiet: bool
 ) -> None:

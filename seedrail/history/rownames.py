@@ -81,13 +81,13 @@ class RowNames:
 
 def spoken(words: Mapping[str, Any] | None, id_: str) -> str:
     """A natural key by column as people read it: in parentheses, parents' parts in place of links."""
-    return f"({', '.join(map(shown, _flat(words) if words is not None else [id_]))})"
+    return f"({', '.join(map(shown, flat(words) if words is not None else [id_]))})"
 
 
-def _flat(words: Mapping[str, Any]) -> Iterator[str]:
+def flat(words: Mapping[str, Any]) -> Iterator[str]:
     """A natural key's parts as text, parents' parts in place of links."""
     for value in words.values():
         if isinstance(value, dict):
-            yield from _flat(value)
+            yield from flat(value)
         else:
             yield value if isinstance(value, str) else canonical_json(value)

@@ -1,7 +1,20 @@
 """What commands see of a database through env.py: they take no locks, and what they write is taken back."""
 
+from seedrail.integration.look.blame import Blame, CellBlame, blamer, said
 from seedrail.integration.look.rows import Verified, verifier
 from seedrail.integration.look.status import SetStatus, Status, teller
 from seedrail.integration.look.way import Way, looker
 
-__all__ = ["SetStatus", "Status", "Verified", "Way", "looker", "teller", "verifier"]
+__all__ = [
+    "Blame",
+    "CellBlame",
+    "SetStatus",
+    "Status",
+    "Verified",
+    "Way",
+    "blamer",
+    "looker",
+    "said",
+    "teller",
+    "verifier",
+]
