@@ -27,8 +27,8 @@ BATCH = 12
 """Worlds that one test walks through."""
 
 BATCHES = {
-    "sqlite": {"quick": 10, "rest": 80, "long": 800},
-    "postgresql": {"quick": 1, "rest": 24, "long": 80},
+    "sqlite": {"quick": 25, "rest": 80, "long": 840},
+    "postgresql": {"quick": 2, "rest": 24, "long": 84},
 }
 """How many batches there are in `make test`, behind it, and in `make test-long`."""
 
