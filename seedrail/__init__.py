@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seedrail import failures
+    from seedrail.commands.cli import add_commands
     from seedrail.documents.faults import DocumentError
     from seedrail.documents.sets import SeedCatalog, SeedRow, SeedSet
     from seedrail.documents.texts import name_problem
@@ -59,6 +60,7 @@ __all__ = [
     "SetupError",
     "StandIn",
     "StateError",
+    "add_commands",
     "begin",
     "canonical_timestamp",
     "defused",
@@ -98,6 +100,7 @@ _HOMES = {
     "SetupError": "errors",
     "StandIn": "merge.database.standins",
     "StateError": "errors",
+    "add_commands": "commands.cli",
     "begin": "integration.plugin",
     "canonical_timestamp": "schema.types",
     "defused": "quoting",

@@ -100,9 +100,8 @@ def show_command(
     format_: Annotated[Format, typer.Option("--format", help="md is for a pull request.")] = Format.text,
 ) -> None:
     """Show what a seed revision does to each row and column."""
-    given: Any = context.obj
     with exit_codes():
-        diff = show(rail_of(config_of(*given)), revision)
+        diff = show(rail_of(config_of(*context.obj)), revision)
         write(_RENDERERS[format_](diff))
 
 
@@ -223,6 +222,14 @@ def _look(
     config = told(config_of(*context.obj), x or (), quiet=quiet)
     rail_of(config)
     in_environment(config, look, target)
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Offer the commands in a group of an application's own command line.
+
+    The group's callback leaves `(file, section)` of Alembic's configuration in `context.obj`.
+    """
+    group.registered_commands += app.registered_commands
 
 
 def main() -> None:
