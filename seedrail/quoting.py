@@ -24,7 +24,7 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 def harmless(text: str) -> bool:
     """Whether a text shows as what it is, in one line."""
-    return text.isprintable() and not any(blank in text for blank in _BLANK)
+    return text.isprintable() and (text.isascii() or not any(blank in text for blank in _BLANK))
 
 
 def escaped(text: str) -> str:

@@ -24,12 +24,21 @@ EXIT_CODES = (
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
+class RowsFormat(StrEnum):
+    """How rows that differ are written."""
+
+    text = "text"
+    json = "json"
+    jsonl = "jsonl"
+
+
 class PlanFormat(StrEnum):
     """How a plan is written."""
 
     text = "text"
     json = "json"
     jsonl = "jsonl"
+    html = "html"
 
 
 class StatusFormat(StrEnum):
@@ -109,7 +118,7 @@ def show_command(
     "plan",
     epilog="\b\nExamples:\n  seedrail plan\n  seedrail plan seed_base --rows\n"
     "  seedrail plan -x seed_conflict=keep --table machines\n"
-    "  seedrail plan -1 --format json\n\n" + EXIT_CODES,
+    "  seedrail plan -1 --format json\n  seedrail plan --format html > plan.html\n\n" + EXIT_CODES,
     context_settings={"ignore_unknown_options": True},
 )
 def plan_command(
@@ -124,7 +133,9 @@ def plan_command(
         str,
         typer.Option("--where", metavar="COLUMN=VALUE", help="Show rows that have, or would have, a value."),
     ] = "",
-    format_: Annotated[PlanFormat, typer.Option("--format", help="How it is written.")] = PlanFormat.text,
+    format_: Annotated[
+        PlanFormat, typer.Option("--format", help="How it is written; html is one page, with all rows.")
+    ] = PlanFormat.text,
     quiet: Quiet = False,
 ) -> None:
     """Say what a run to TARGET would do, and write nothing."""
@@ -135,8 +146,14 @@ def plan_command(
     found: list[Way] = []
     with exit_codes():
         chosen.holds()
-        _look(context, x, looker(target, rows=chosen.any, found=found), target, quiet=quiet)
-        write(plan.RENDERERS[format_](found[0], chosen))
+        needs_rows = chosen.any or format_ == "html"
+        _look(context, x, looker(target, rows=needs_rows, found=found), target, quiet=quiet)
+        if format_ == "html":
+            from seedrail.commands.database.page import as_html
+
+            write(as_html(found[0], chosen))
+        else:
+            write(plan.RENDERERS[format_](found[0], chosen))
         raise typer.Exit(plan.exit_code(found[0]))
 
 
@@ -170,7 +187,7 @@ def verify_command(
     context: typer.Context,
     x: Options = None,
     rows: Annotated[bool, typer.Option("--rows", help="List all rows that differ.")] = False,
-    format_: Annotated[PlanFormat, typer.Option("--format", help="How it is written.")] = PlanFormat.text,
+    format_: Annotated[RowsFormat, typer.Option("--format", help="How it is written.")] = RowsFormat.text,
     quiet: Quiet = False,
 ) -> None:
     """Verify the change files, and compare every seeded row with what the seed left."""
@@ -182,11 +199,11 @@ def verify_command(
         _look(context, x, verifier(found), quiet=quiet)
         verified = found[0]
         match format_:
-            case PlanFormat.text:
+            case RowsFormat.text:
                 write(status.verified_text(verified, all_=rows))
-            case PlanFormat.json:
+            case RowsFormat.json:
                 write(status.verified_json(verified))
-            case PlanFormat.jsonl:
+            case RowsFormat.jsonl:
                 write(status.verified_jsonl(verified))
         raise typer.Exit(status.verified_code(verified))
 

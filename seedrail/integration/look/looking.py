@@ -57,3 +57,11 @@ def _have_ledger(connection: Connection) -> None:
         return
     for table in metadata.sorted_tables:
         connection.execute(sa.schema.CreateTable(table))
+
+
+def named(connection: Connection) -> str:
+    """The database without anything that may be secret: kind, user, host and name."""
+    url = connection.engine.url
+    where = f"{url.host}:{url.port}" if url.host and url.port else url.host or ""
+    user = f"{url.username}@" if url.username and where else ""
+    return f"{connection.dialect.name} {user}{where}{'/' if where else ''}{url.database or ''}".strip()

@@ -13,7 +13,7 @@ from seedrail.dialects import Holder, dialect_named
 from seedrail.errors import SeedError
 from seedrail.history.history import is_seed
 from seedrail.integration.autogenerate import pending_changes
-from seedrail.integration.look.looking import Heads, looking
+from seedrail.integration.look.looking import Heads, looking, named
 from seedrail.integration.run import SeedRun
 from seedrail.merge.decide.cells import is_text
 from seedrail.merge.ledger import ABSENT, CUT, EXISTS, NO_ROW, OWNER, seed_claims, seed_state
@@ -89,14 +89,6 @@ def _status(run: SeedRun, connection: Connection, heads: Heads) -> Status:
         tuple(dialect_named(connection.dialect.name).holders(connection, sorted(tables))),
         tuple(unknown),
     )
-
-
-def named(connection: Connection) -> str:
-    """The database without anything that may be secret: kind, user, host and name."""
-    url = connection.engine.url
-    where = f"{url.host}:{url.port}" if url.host and url.port else url.host or ""
-    user = f"{url.username}@" if url.username and where else ""
-    return f"{connection.dialect.name} {user}{where}{'/' if where else ''}{url.database or ''}".strip()
 
 
 def _told(unknown: list[str], find: Callable[[], Iterable[Any]]) -> list[Any]:

@@ -15,9 +15,9 @@ from alembic.util import CommandError
 from sqlalchemy.engine import Connection
 
 from seedrail.dialects import dialect_named
-from seedrail.history.history import is_seed
+from seedrail.history.history import SEED_BASE, is_seed
 from seedrail.history.rail.heads import with_way_out
-from seedrail.integration.look.looking import looking
+from seedrail.integration.look.looking import looking, named
 from seedrail.integration.run import SeedRun
 from seedrail.merge.filling import Look
 from seedrail.merge.move import Move
@@ -26,12 +26,22 @@ from seedrail.schema.identity import canonical_json
 
 
 @dataclass(frozen=True)
+class Station:
+    """A revision on one of the rails, and whether the database has it before the run and after it."""
+
+    revision: str
+    is_seed: bool
+    before: bool
+    after: bool
+
+
+@dataclass(frozen=True)
 class Way:
     """The way from where a database is to a target.
 
     `schema` and `seeds` are the revisions that the run makes or takes back, in its order. `left_out` are the
     seed sets that the environment leaves out; `to_come` the seeded tables that one of those schema revisions
-    makes first. `outcomes` are the moves, each with what it would do.
+    makes first. `outcomes` are the moves, each with what it would do; `stations` are all revisions.
     """
 
     target: str
@@ -42,6 +52,8 @@ class Way:
     left_out: tuple[str, ...]
     to_come: tuple[str, ...]
     outcomes: tuple[Outcome, ...]
+    database: str = ""
+    stations: tuple[Station, ...] = ()
 
     @property
     def counts(self) -> Counter[tuple[str, str]]:
@@ -68,7 +80,16 @@ def _look(run: SeedRun, connection: Connection, heads: tuple[str, ...], target: 
     run.answers.begin()
     left_out, to_come, outcomes = _moves(run, connection, steps, heads, up=up, ahead=up and schema, rows=rows)
     run.answers.end()
-    return Way(target, up, heads, schema, seeds, left_out, to_come, outcomes)
+    history = run.rail.history
+    before = history.applied(heads)
+    after = before | {*schema, *seeds} if up else before - {*schema, *seeds}
+    stations = [
+        Station(one, one == SEED_BASE or is_seed(history.by_id[one]), one in before, one in after)
+        for one in history.by_id
+    ]
+    return Way(
+        target, up, heads, schema, seeds, left_out, to_come, outcomes, named(connection), tuple(stations)
+    )  # fmt: skip
 
 
 def _steps(
