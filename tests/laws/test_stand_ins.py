@@ -219,6 +219,23 @@ def test_any_walk_with_any_owners_ends_in_the_database_it_started_from(
     assert world.content() == start
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("asked", ["u", "v", None])
+def test_nobody_stands_in_for_an_owners_empty_link_that_comes_back(make: Make, asked: str | None) -> None:
+    """It was kept, and taken when the seed wanted an owner who is there; below that it is theirs again."""
+    world = make(([state("nobody"), state("u", size=0)], 99, [False, False]))
+    world.install_schema()
+    add_users(world, USER_NAMES)
+    own_group(world)
+    with world.user() as connection:
+        connection.execute(sa.update(GROUPS).values(size=2))
+    for stop in (2, 1, 2):
+        world.owner = asked if stop == 2 else "v"
+        (world.downgrade if stop == 1 else world.upgrade)(world.revision(stop), "keep")
+    world.downgrade("seed_base", "abort")
+    assert world.database.scalar("SELECT owner_id FROM groups") is None
+
+
 @given(history=histories(), asked=st.lists(OWNERS, min_size=4, max_size=4))
 def test_what_a_step_up_wrote_is_there_again_after_the_way_down(
     make: Make, history: Any, asked: list[str | None]

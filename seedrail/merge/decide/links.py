@@ -17,6 +17,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from seedrail.dialects import identifier
 from seedrail.merge.decide.cases import CUTS, LEAVE, OWN
 from seedrail.merge.decide.cells import (
+    GIVEN_BACK,
     KEPT,
     LEFT_OUT,
     REFERENCED,
@@ -123,10 +124,19 @@ def _broken(plan: Plan, table: StagedTable, name: str) -> ColumnElement[bool]:
     link = table.stage.c["n_" + name]
     astray = sa.and_(link.is_not(None), ~leads(plan, table, name, link))
     if fills(plan, table, name):
-        astray = sa.or_(
-            astray, sa.and_(link.is_(None), stand_in(plan, table, name, table.stage).is_not(None))
-        )
+        astray = sa.or_(astray, sa.and_(link.is_(None), _stand_in(plan, table, name).is_not(None)))
     return sa.and_(_written(table.stage, name), astray)
+
+
+def _stand_in(plan: Plan, table: StagedTable, name: str) -> Any:
+    """What a link that is cut gets; nobody stands in for what was somebody's, and comes back."""
+    value, cell = stand_in(plan, table, name, table.stage), cells.alias("theirs")
+    if plan.upgrade or not (fills(plan, table, name) and plan.knows(table.name)):
+        return value
+    of_cell = cell.c.table_name == table.name, cell.c.column_name == name
+    theirs = sa.or_(cell.c.popped.is_not(None), cell.c.fate == GIVEN_BACK)
+    mine = sa.select(cell.c.seed_id).where(*of_cell, cell.c.seed_id == table.stage.c.seed_id, theirs)
+    return sa.case((mine.correlate(table.stage).exists(), sa.null()), else_=value)
 
 
 def _written(stage: Any, name: str) -> ColumnElement[bool]:
@@ -142,7 +152,7 @@ def _changes(stage: Any, name: str) -> ColumnElement[bool]:
 def _cut_link(plan: Plan, table: StagedTable, name: str) -> Iterator[Statement]:
     stage, broken = table.stage, _broken(plan, table, name)
     key = table.frozen.foreign_keys[name]
-    value = stand_in(plan, table, name, table.stage)
+    value = _stand_in(plan, table, name)
     given = sa.func.coalesce(stage.c["g_" + name], stage.c.position)
     left = plan.dialect.to_ledger(value)
     kind = sa.null() if key.optional else sa.literal("unlinked")
