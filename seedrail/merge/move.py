@@ -132,12 +132,7 @@ class _Runner(Filling):
             refuse_columns_to_come(move.rail, span, frozen, live.names, self.context.get_current_heads)
         if move.upgrade:
             self.stand_ins = find_stand_ins(self.context, frozen, move.options.stand_ins())
-        tables = [
-            staged_table(
-                table, live.columns.get(table.name), live.unseeded.get(table.name, {}), upgrade=move.upgrade
-            )
-            for table in frozen
-        ]
+        tables = [self._staged(table, live) for table in frozen]
         known = self.known_tables()
         with _refusals():
             self.load(tables)
@@ -164,6 +159,10 @@ class _Runner(Filling):
         return self.tally
 
     # stages
+
+    def _staged(self, table: FrozenTable, live: Live) -> StagedTable:
+        columns, unseeded = live.columns.get(table.name), live.unseeded.get(table.name, {})
+        return staged_table(table, columns, unseeded, upgrade=self.move.upgrade)
 
     def _clear(self) -> None:
         for table in reversed(self.created):

@@ -74,20 +74,19 @@ class Conflict:
             case "deleted":
                 return f"deleted: {where} is gone, and the seed wants to update it"
             case "referenced":
-                count = int(self.found or 0)
-                rows = "1 row" if count == 1 else f"{count} rows"
-                verb = "points" if count == 1 else "point"
-                named = ", ".join([*self.pointing, *(["…"] if count > len(self.pointing) else [])])
-                ids = f" (id {named})" if self.pointing else ""
-                key = shown(self.wanted)
-                what = f"{where} would be deleted"
-                if self.column:
-                    what = f"{where}: its {column} would be changed"
-                return f"referenced: {what}, but {rows} of {key} {verb} at it{ids}"
+                return self._referenced(where, column)
             case _:
                 out = ", so that it is left out" if self.left_out else ""
                 lost = f"{column} leads to a row that is not there (id {shown(self.wanted)})"
                 return f"unlinked: {where}: {lost}{out}"
+
+    def _referenced(self, where: str, column: str) -> str:
+        count = int(self.found or 0)
+        rows, verb = ("1 row", "points") if count == 1 else (f"{count} rows", "point")
+        named = ", ".join([*self.pointing, *(["…"] if count > len(self.pointing) else [])])
+        ids = f" (id {named})" if self.pointing else ""
+        what = f"{where}: its {column} would be changed" if self.column else f"{where} would be deleted"
+        return f"referenced: {what}, but {rows} of {shown(self.wanted)} {verb} at it{ids}"
 
 
 class ConflictError(SeedError):
