@@ -7,12 +7,15 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 
 from seedrail.commands.database.environment import in_environment, told
 from seedrail.commands.history import render
 from seedrail.commands.history.show import show
 from seedrail.commands.output import exit_codes, write
 from seedrail.commands.project import config_of, rail_of
+from seedrail.history.rail import Rail
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 refused, or not to be told; 2 wrong usage; 6 the database cannot be used;"
@@ -230,6 +233,36 @@ def blame_command(
     with exit_codes():
         _look(context, x, blamer(table, key, column, found), quiet=quiet)
         write(blame.as_text(found[0]) if format_ == "text" else blame.as_json(found[0]))
+
+
+@app.command(
+    "doctor",
+    epilog="\b\nExamples:\n  seedrail doctor\n  seedrail doctor --format json\n\n" + EXIT_CODES,
+)
+def doctor_command(
+    context: typer.Context,
+    x: Options = None,
+    format_: Annotated[StatusFormat, typer.Option("--format", help="How it is written.")] = StatusFormat.text,
+    quiet: Quiet = False,
+) -> None:
+    """Ask of the project and its database whether they are ready for seeds, and say what to mend."""
+    from seedrail.commands.database import doctor
+    from seedrail.integration.look import FAULT, Finding, examiner, of_history
+
+    found: list[Finding] = []
+    with exit_codes():
+        config = told(config_of(*context.obj), x or (), quiet=quiet)
+        findings = list(of_history(Rail(ScriptDirectory.from_config(config))))
+        try:
+            in_environment(config, examiner(found))
+        except CommandError as error:
+            found.append(Finding("environment", FAULT, *str(error).split("\n  ", 1)))
+        except SystemExit as ended:
+            # The application's env.py has said why.
+            found.append(Finding("environment", FAULT, f"env.py ended with {ended.code} and a message"))
+        findings += found
+        write(doctor.as_text(findings) if format_ == "text" else doctor.as_json(findings))
+        raise typer.Exit(doctor.exit_code(findings))
 
 
 def _look(

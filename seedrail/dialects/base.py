@@ -88,6 +88,10 @@ class SeedDialect(ABC):
         for statement in self.session:
             connection.exec_driver_sql(statement)
 
+    def rights_missing(self, connection: Connection, tables: Sequence[str]) -> list[str]:
+        """What a run does and this role may not, as it would be granted; of the tables that are there."""
+        return []
+
     def holders(self, connection: Connection, tables: Sequence[str]) -> list[Holder]:
         """Who holds the run lock, or writes to some tables; none where the database does not tell."""
         return []

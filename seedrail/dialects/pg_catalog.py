@@ -11,6 +11,22 @@ def _of_tables(sql: str, name: str = "tables") -> sa.TextClause:
     return sa.text(sql).bindparams(sa.bindparam(name, expanding=True, type_=sa.Text()))
 
 
+RIGHTS = _of_tables(
+    """
+    SELECT 'TEMPORARY on the database' AS missing
+    WHERE NOT has_database_privilege(current_database(), 'TEMPORARY')
+    UNION ALL
+    SELECT 'CREATE on the schema ' || current_schema()
+    WHERE NOT has_schema_privilege(current_schema(), 'CREATE')
+    UNION ALL
+    SELECT kind || ' on ' || own.relname FROM pg_class AS own
+    CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS kind
+    WHERE own.relkind IN ('r', 'p') AND own.relname IN :tables AND pg_table_is_visible(own.oid)
+      AND NOT has_table_privilege(own.oid, kind)
+    """
+)
+"""The rights that a run needs and this role has not got."""
+
 HOLDERS = _of_tables(
     """
     SELECT held.pid AS process, coalesce(session.usename::text, '') AS user_name,

@@ -23,6 +23,7 @@ from seedrail.dialects.pg_catalog import (
     INHERITED,
     INTERFERED,
     INTERFERED_BEFORE,
+    RIGHTS,
     SECURED,
     TYPES,
     UNIQUES,
@@ -145,6 +146,9 @@ class PostgreSQLDialect(SeedDialect):
             if getattr(error.orig, "sqlstate", None) != "55P03":
                 raise
             raise LockTimeout(seconds) from None
+
+    def rights_missing(self, connection: Connection, tables: Sequence[str]) -> list[str]:
+        return list(connection.scalars(RIGHTS, {"tables": list(tables)}))
 
     def holders(self, connection: Connection, tables: Sequence[str]) -> list[Holder]:
         rows = connection.execute(HOLDERS, {"tables": list(tables), "key": ADVISORY_LOCK})

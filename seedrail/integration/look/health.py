@@ -1,0 +1,150 @@
+"""Whether a project and its database are ready for seeds: one finding a question, each with what to do."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from seedrail.dialects import dialect_named
+from seedrail.errors import SeedError
+from seedrail.history.history import SEED_BASE, is_seed
+from seedrail.history.rail import ORPHAN, RESTORE_OR_DELETE, Rail
+from seedrail.integration.autogenerate import pending_changes
+from seedrail.integration.look.looking import Heads, looking, named
+from seedrail.integration.run import SeedRun
+from seedrail.quoting import shown
+from seedrail.schema.tables import FrozenTable
+
+OK, WARNING, FAULT = "ok", "warning", "fault"
+"""How a question ends: a warning stops nothing."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The answer to one question; `mend` says what to do where it is not `ok`."""
+
+    question: str
+    state: str
+    told: str
+    mend: str = ""
+
+
+def of_history(rail: Rail) -> Iterator[Finding]:
+    """The files: revisions on their rails, change files with their digests."""
+    try:
+        rail.check()
+        rail.verify(rail.revisions)
+    except SeedError as error:
+        yield _fault("history", error)
+        return
+    if not rail.exists:
+        yield Finding(
+            "history", FAULT, f"no revision is named {SEED_BASE}",
+            "make it on top of today's schema: it calls op.create_seed_ledger(version=1)",
+        )  # fmt: skip
+        return
+    yield Finding("history", OK, f"{len(rail.revisions)} seed revisions, each change file as it was pinned")
+    for name in rail.orphans():
+        yield Finding("change files", WARNING, f"{shown(name)} {ORPHAN}", RESTORE_OR_DELETE)
+
+
+def examiner(found: list[Finding]) -> Callable[..., list[Any]]:
+    """A function for Alembic's environment that asks everything that needs env.py and the database."""
+
+    def ask(run: SeedRun, connection: Connection, heads: Heads) -> Finding:
+        found.extend(_of_environment(run, connection, heads))
+        return Finding("environment", OK, "env.py gives its seeds to Alembic, and begins its runs with them")
+
+    return looking(ask, found)
+
+
+def _of_environment(run: SeedRun, connection: Connection, heads: Heads) -> Iterator[Finding]:
+    yield _of_loggers()
+    yield from _of_database(connection)
+    tables: Sequence[FrozenTable] = ()
+    try:
+        tables = list(run.catalog.tables.values())
+        yield Finding("seed sets", OK, ", ".join(shown(one.name) for one in run.catalog.sets) or "none")
+    except SeedError as error:
+        yield _fault("seed sets", error)
+    yield from _of_rights(connection, [table.name for table in tables])
+    if tables:
+        yield _of_documents(run)
+    yield _of_position(run, heads)
+
+
+def _of_loggers() -> Finding:
+    told = "what a run does with rows is logged"
+    if logging.getLogger("seedrail").getEffectiveLevel() <= logging.INFO:
+        return Finding("logging", OK, told)
+    return Finding(
+        "logging", WARNING, f"not set up: {told} nowhere",
+        "add seedrail to the keys of [loggers] in alembic.ini, and a section [logger_seedrail] with"
+        " level = INFO, handlers =, qualname = seedrail",
+    )  # fmt: skip
+
+
+def _of_database(connection: Connection) -> Iterator[Finding]:
+    dialect = connection.dialect
+    version = ".".join(map(str, dialect.server_version_info or ()))
+    yield Finding("database", OK, f"{named(connection)}, version {version}, by {dialect.driver}")
+    if slower := dialect_named(dialect.name).slower(connection):
+        yield Finding("driver", WARNING, slower, "connect with the driver that it names")
+    level = connection.get_isolation_level()
+    if dialect.name != "sqlite" and level != "READ COMMITTED":
+        yield Finding(
+            "isolation", WARNING, f"transactions begin as {level}",
+            "a run that waits for another would see what was there before: begin migrations READ COMMITTED",
+        )  # fmt: skip
+
+
+def _of_rights(connection: Connection, tables: Sequence[str]) -> Iterator[Finding]:
+    dialect = dialect_named(connection.dialect.name)
+    missing = dialect.rights_missing(connection, sorted(tables))
+    if missing:
+        yield Finding("rights", FAULT, f"the role lacks {', '.join(missing)}", "let the owner grant it")
+    else:
+        yield Finding("rights", OK, "the role may do what a run does")
+    secured = dialect.secured(connection, [(None, name) for name in sorted(tables)])
+    if secured:
+        yield Finding(
+            "row security", FAULT, f"policies may hide rows of {', '.join(map(shown, secured))}",
+            "run as a superuser or a role with BYPASSRLS",
+        )  # fmt: skip
+
+
+def _of_documents(run: SeedRun) -> Finding:
+    try:
+        pending = pending_changes(run)
+    except SeedError as error:
+        return _fault("documents", error)
+    if pending is None:
+        return Finding("documents", OK, "all that they say is in revisions")
+    return Finding(
+        "documents", WARNING, f"{len(pending.changes):,} changes that no revision ships yet",
+        'alembic revision --autogenerate -m "…"',
+    )  # fmt: skip
+
+
+def _of_position(run: SeedRun, heads: Heads) -> Finding:
+    try:
+        run.rail.history.check_heads(heads)
+        applied = run.rail.history.applied(heads)
+        run.check_content()
+    except SeedError as error:
+        return _fault("revision", error)
+    pending = [one for one in run.rail.history.revisions if one.revision not in applied]
+    at = ", ".join(heads) or "no revision"
+    if not pending:
+        return Finding("revision", OK, f"at {at}, the newest")
+    seeds = sum(map(is_seed, pending))
+    told = f"at {at}; {len(pending) - seeds} schema revisions and {seeds} seed revisions are pending"
+    return Finding("revision", WARNING, told, "alembic upgrade head; seedrail plan says what it would do")
+
+
+def _fault(question: str, error: SeedError) -> Finding:
+    """What an error says, its first line and its advice apart."""
+    told, _, mend = str(error).partition("\n")
+    return Finding(question, FAULT, told, " ".join(mend.split()))

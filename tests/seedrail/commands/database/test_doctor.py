@@ -1,0 +1,90 @@
+"""`seedrail doctor`, as a process in a copy of the project."""
+
+import json
+
+import pytest
+import sqlalchemy as sa
+
+from tests.support.project import Project
+
+
+def findings(project: Project, code: int, **environment: str) -> dict[str, dict[str, str]]:
+    """What was found, by question; the command ends with `code`."""
+    outcome = project.run("seedrail.commands", "doctor", "--quiet", "--format", "json", **environment)
+    assert outcome.code == code, outcome.text
+    assert "Traceback" not in outcome.text
+    return {one["question"]: one for one in json.loads(outcome.out)}
+
+
+def test_a_healthy_project_has_no_faults_and_no_warnings(project: Project) -> None:
+    project.start_at("head")
+    assert {one["state"] for one in findings(project, 0).values()} == {"ok"}
+    text = project.run("seedrail.commands", "doctor", "--quiet").out
+    assert text.endswith("0 faults, 0 warnings\n")
+
+
+def test_an_empty_database_is_a_warning_with_the_way_on(project: Project) -> None:
+    found = findings(project, 0)["revision"]
+    assert found["state"] == "warning"
+    assert "4 schema revisions and 4 seed revisions are pending" in found["told"]
+    assert "alembic upgrade head" in found["mend"]
+    assert not sa.inspect(project.database.engine).has_table("seed_state")
+
+
+@pytest.mark.long_on("postgresql")
+def test_a_document_and_a_change_file_that_are_wrong_are_faults(project: Project) -> None:
+    project.start_at("head")
+    file = project.document("machines")
+    whole = file.read_text("utf-8")
+    file.write_text(whole.replace('"CSC"', "17"), "utf-8")
+    assert findings(project, 1)["documents"]["state"] == "fault"
+    file.write_text(whole.replace('"CSC"', '"Kajaani"'), "utf-8")
+    assert findings(project, 0)["documents"]["mend"].startswith("alembic revision --autogenerate")
+    (changes,) = (project.root / "migrations" / "seeds").glob("seed_0002*")
+    changes.write_bytes(changes.read_bytes() + b"\n")
+    history = findings(project, 1)["history"]
+    assert history["state"] == "fault"
+    assert "restore the file" in history["mend"]
+
+
+def test_what_env_py_forgot_is_a_fault_with_the_line_to_add(sqlite_project: Project) -> None:
+    env = sqlite_project.root / "migrations" / "env.py"
+    env.write_text(env.read_text("utf-8").replace("**seedrail.options(seed_catalog),", ""), "utf-8")
+    outcome = sqlite_project.run("seedrail.commands", "doctor", "--quiet")
+    assert outcome.code == 1
+    assert "seedrail.options(seeds)" in outcome.err
+    assert "- environment  env.py ended with 1 and a message" in outcome.out
+
+
+def test_loggers_that_are_mute_are_a_warning(sqlite_project: Project) -> None:
+    ini = sqlite_project.root / "alembic.ini"
+    ini.write_text(ini.read_text("utf-8").replace("qualname = seedrail", "qualname = elsewhere"), "utf-8")
+    found = findings(sqlite_project, 0)["logging"]
+    assert found["state"] == "warning"
+    assert "[logger_seedrail]" in found["mend"]
+
+
+def test_rights_that_are_missing_are_named(postgresql_project: Project) -> None:
+    postgresql_project.start_at("head")
+    database = postgresql_project.database
+    database.execute("CREATE ROLE reader LOGIN")
+    try:
+        database.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+        url = database.engine.url.set(username="reader").render_as_string(hide_password=False)
+        told = findings(postgresql_project, 1, DATABASE_URL=url)["rights"]["told"]
+        assert "CREATE on the schema public" in told
+        assert "UPDATE on machines" in told
+        assert "SELECT on machines" not in told
+    finally:
+        database.execute("DROP OWNED BY reader")
+        database.execute("DROP ROLE reader")
+
+
+def test_a_database_that_cannot_be_reached_is_a_fault(sqlite_project: Project) -> None:
+    nowhere = "postgresql://nobody:secret@127.0.0.1:1/nothing"
+    outcome = sqlite_project.run(
+        "seedrail.commands", "doctor", "-q", DATABASE_URL=nowhere, APP_DATABASE_WAIT="0"
+    )
+    assert outcome.code == 1
+    assert "- environment  env.py ended with 6" in outcome.out
+    assert "secret" not in outcome.text
