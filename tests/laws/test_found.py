@@ -105,7 +105,7 @@ def test_a_row_does_not_get_back_a_link_to_a_row_that_is_gone(make: Make) -> Non
     world.upgrade("head", "overwrite")
     assert parents(world) == {"mine": None, "x": None}
     delete_node(world, "mine")
-    with pytest.raises(ConflictError, match=r"unlinked: nodes .*parent_id leads to a row that is gone"):
+    with pytest.raises(ConflictError, match=r"unlinked: nodes .*parent_id leads to a row that is not there"):
         world.downgrade("seed_base", "abort")
     world.downgrade("seed_base", "keep")
     assert parents(world) == {"x": None}
