@@ -92,7 +92,8 @@ def status_json(status: Status) -> Iterator[str]:
 
 def verified_text(verified: Verified, *, all_: bool) -> Iterator[str]:
     """What was verified, how many rows differ, and which."""
-    yield f"{len(verified.revisions)} seed revisions have the digests that they pin"
+    number = len(verified.revisions)
+    yield f"{number} seed revision{'s have the digests' if number != 1 else ' has the digest'} as pinned"
     counts = Counter((row.table, row.kind) for row in verified.rows)
     for (table, kind), number in sorted(counts.items()):
         yield f"{shown(table)}: {number:,} {kind}"

@@ -45,7 +45,9 @@ def of_history(rail: Rail) -> Iterator[Finding]:
             "make it on top of today's schema: it calls op.create_seed_ledger(version=1)",
         )  # fmt: skip
         return
-    yield Finding("history", OK, f"{len(rail.revisions)} seed revisions, each change file as it was pinned")
+    yield Finding(
+        "history", OK, f"{_number(len(rail.revisions), 'seed revision')}, each change file as it was pinned"
+    )
     for name in rail.orphans():
         yield Finding("change files", WARNING, f"{shown(name)} {ORPHAN}", RESTORE_OR_DELETE)
 
@@ -123,7 +125,7 @@ def _of_documents(run: SeedRun) -> Finding:
     if pending is None:
         return Finding("documents", OK, "all that they say is in revisions")
     return Finding(
-        "documents", WARNING, f"{len(pending.changes):,} changes that no revision ships yet",
+        "documents", WARNING, f"{_number(len(pending.changes), 'change')} that no revision ships yet",
         'alembic revision --autogenerate -m "…"',
     )  # fmt: skip
 
@@ -140,8 +142,13 @@ def _of_position(run: SeedRun, heads: Heads) -> Finding:
     if not pending:
         return Finding("revision", OK, f"at {at}, the newest")
     seeds = sum(map(is_seed, pending))
-    told = f"at {at}; {len(pending) - seeds} schema revisions and {seeds} seed revisions are pending"
+    both = f"{_number(len(pending) - seeds, 'schema revision')} and {_number(seeds, 'seed revision')}"
+    told = f"at {at}; pending: {both}"
     return Finding("revision", WARNING, told, "alembic upgrade head; seedrail plan says what it would do")
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _fault(question: str, error: SeedError) -> Finding:

@@ -26,7 +26,7 @@ def test_a_healthy_project_has_no_faults_and_no_warnings(project: Project) -> No
 def test_an_empty_database_is_a_warning_with_the_way_on(project: Project) -> None:
     found = findings(project, 0)["revision"]
     assert found["state"] == "warning"
-    assert "4 schema revisions and 4 seed revisions are pending" in found["told"]
+    assert "pending: 4 schema revisions and 4 seed revisions" in found["told"]
     assert "alembic upgrade head" in found["mend"]
     assert not sa.inspect(project.database.engine).has_table("seed_state")
 
