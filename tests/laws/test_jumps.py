@@ -350,3 +350,16 @@ def test_a_row_that_came_back_under_an_old_id_is_not_the_seeds(make: Make) -> No
     world.upgrade()
     named = world.database.rows("SELECT name, size FROM groups ORDER BY name")
     assert list(map(tuple, named)) == [("a", 3), ("mine", 2)]
+
+
+@WAYS
+def test_a_link_that_was_whole_again_is_no_edit_in_a_row_that_comes_back(make: Make, way: str) -> None:
+    """The jump up passed by the revision that made it whole, and by the one that deleted its row."""
+    world = begin(make, state("nobody"), state("u"), NOTHING)
+    world.upgrade("seed_0001")
+    world.upgrade()
+    world.downgrade("seed_0002")
+    expect(owner(world), "u")
+    for at in (1, 0) if way == "steps" else (0,):
+        world.downgrade(world.revision(at))
+    assert sizes(world) == []

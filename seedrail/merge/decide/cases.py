@@ -187,8 +187,9 @@ def _verdict(plan: Plan) -> ColumnElement[Any]:
     overwrites = plan.upgrade and plan.policy is Policy.OVERWRITE
     theirs = sa.and_(_theirs(), _C.popped.is_(None), ~_C.as_wanted)
     whole = _C.top == CUT if plan.upgrade else _passed_cut()
+    comes_whole = sa.false() if plan.upgrade else sa.and_(_C.popped.is_(None), _passed_cut())
     return sa.case(
-        (_C.fate == COMES, WRITE),
+        (_C.fate == COMES, sa.case((comes_whole, WHOLE), else_=WRITE)),
         (_C.fate == GOES, sa.case((sa.and_(asked, _C.wins), LOSE), else_=LEAVE)),
         (_C.fate == GIVEN_BACK, sa.case(
             (sa.or_(_C.as_met, sa.func.coalesce(_C.met, OWNER) == OWNER), LEAVE),

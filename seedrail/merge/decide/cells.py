@@ -392,7 +392,10 @@ def _is_about(
         (fate == GIVEN_BACK, sa.or_(facts["met"] == SEED, ~c.as_expected)),
         (
             fate == COMES,
-            sa.false() if plan.upgrade else sa.or_(popped, sa.func.coalesce(c.is_cut, sa.false())),
+            # Also a link that was cut once, and whole again in what a jump has passed by.
+            sa.false()
+            if plan.upgrade
+            else sa.or_(popped, sa.func.coalesce(facts["lower"] == CUT, sa.false())),
         ),
         # A row that is missed has its cells for their positions.
         (sa.and_(_ROW.c.way == STAYS, ~_ROW.c.there), merged),

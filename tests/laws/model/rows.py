@@ -201,3 +201,6 @@ class Rows(Cells):
 
     def _insert(self, row: Seeded) -> None:
         self.inserts[row] = {name: self.wanted(row, name) for name in self.table(row).all_columns}
+        for name in self.table(row).links:
+            if self.passed_cut(row, name) and not self.met_above(row, name):
+                self.cut(row, name, self.wanted(row, name))
