@@ -70,6 +70,16 @@ def shown(name: object, *, apart: str = "", limit: int = NAME_SHOWN) -> str:
     return text if bare else _enclosed(text, limit)
 
 
+def whole(value: str | None) -> str:
+    """A value in quotes, however long it is: who compares or reviews it has to see its end."""
+    return quoted(value, len(value or "") + 1)
+
+
+def numbered(count: int, noun: str) -> str:
+    """A number with its noun: `1 row`, `2 rows`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def defused(message: str) -> str:
     """A message of several lines without what moves a cursor: a net below what its parts take care of."""
     if harmless(message.replace("\n", "")):

@@ -16,7 +16,7 @@ from seedrail.dialects import dialect_named
 from seedrail.failures import named_failures
 from seedrail.history.changefile import TEXT_UP_TO
 from seedrail.integration import forgotten
-from seedrail.integration.run import LOCK_TIMEOUT, TEXT_OPTION, SeedRun
+from seedrail.integration.run import LOCK_TIMEOUT, LOOKS, TEXT_OPTION, SeedRun
 from seedrail.merge.bring_over import OLD_LEDGER
 from seedrail.merge.database.session import online, open_script, pin, settle_names
 from seedrail.merge.ledger import TABLE_NAMES
@@ -89,7 +89,7 @@ def begin(context: Any, run: RunOptions | None = None, *, lock_timeout: float = 
     given = run or RunOptions.parse(context.get_x_argument(as_dictionary=True), {}, "development")
     _attach(migration, seeds if callable(seeds) else lambda: seeds, given)
     with context.begin_transaction():
-        if getattr(migration.opts.get("fn"), "seedrail_looks", False):
+        if getattr(migration.opts.get("fn"), LOOKS, False):
             # Nobody has to wait for a command that writes nothing, and it waits for nobody.
             pin(migration)
             settle_names(migration)

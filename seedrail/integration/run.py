@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 _MEMO = "seedrail.integration.run"
 LOCK_TIMEOUT = "seedrail.lock_timeout"
 """Where `begin` leaves its seconds, for the waits of the move."""
+LOOKS = "seedrail_looks"
+"""The attribute of a command's function that says that it writes nothing: `begin` then takes no lock."""
 TEXT_OPTION = "seedrail_text_up_to"
 """The option of `context.configure` that holds the size of text files."""
 

@@ -96,7 +96,7 @@ class Move:
         frozen = {**self.rail.tables_at(lower), **self.rail.tables_at(upper)}
         return in_foreign_key_order(table for table in frozen.values() if table.set in self.sets)
 
-    def run(self, context: MigrationContext) -> Counter[tuple[str, str]]:
+    def run(self, context: MigrationContext, look: Look | None = None) -> Counter[tuple[str, str]]:
         """Make the move through Alembic's context; returns row counts by (tally, table).
 
         Raises ConflictError and writes nothing where live rows differ from what the seed expects.
@@ -104,16 +104,13 @@ class Move:
         lower, upper = sorted((self.source, self.target), key=self.rail.position)
         self.rail.verify(self.rail.between(lower, upper))
         with Progress(shown=not (self.options.quiet or context.as_sql)) as progress:
-            return _Runner(self, context, progress).run()
+            runner = _Runner(self, context, progress)
+            runner.look = look
+            return runner.run()
 
     def look(self, context: MigrationContext, look: Look) -> Outcome:
         """What the move would do, without locks; what is written on the way is the caller's to take back."""
-        lower, upper = sorted((self.source, self.target), key=self.rail.position)
-        self.rail.verify(self.rail.between(lower, upper))
-        with Progress(shown=not self.options.quiet) as progress:
-            runner = _Runner(self, context, progress)
-            runner.look = look
-            runner.run()
+        self.run(context, look)
         assert look.outcome is not None  # noqa: S101 -- run() sets it, or raises
         return look.outcome
 

@@ -30,6 +30,11 @@ def canonical_json(value: Any) -> str:
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
+def as_text(value: Any) -> str | None:
+    """A canonical value as text: a string, or NULL, as it is."""
+    return value if value is None or isinstance(value, str) else canonical_json(value)
+
+
 def canonical_object(members: Mapping[str, Any], *, nulls: bool = True) -> Raw:
     """The same of an object, as UTF-8 and faster; members that are Raw are written already."""
     written = {

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 import msgspec
 
 from seedrail.history.rownames import spoken
-from seedrail.integration.look import Blame, CellBlame, said
+from seedrail.integration.look import Blame, CellBlame, Met, said
 from seedrail.quoting import quoted, shown
+
+VALUE = 100
+"""Characters of a value that stands beside its revision and author."""
 
 _ROW = {"insert": "inserted", "delete": "deleted", "release": "released", "return": "taken back"}
 
@@ -25,25 +28,21 @@ def _cell(cell: CellBlame) -> Iterator[str]:
     met = list(cell.met)
     for given in cell.given:
         who = f"  {shown(given.author)} {given.date}".rstrip() if given.author else ""
-        what = _ROW.get(given.kind, given.kind) if not cell.column else _value(given.value)
+        what = _ROW.get(given.kind, given.kind) if not cell.column else quoted(given.value, VALUE)
         pending = "" if given.applied else "  (not applied here)"
         yield f"  {given.revision}  {what}{who}{pending}"
         # Claims stand below the revision that they were made at.
         while met and met[0].revision == given.revision:
-            yield from _met(cell.column, met.pop(0))
+            yield _met(cell.column, met.pop(0))
     for one in met:
-        yield from _met(cell.column, one)
-    now = f": {_value(cell.now)}" if cell.column and cell.stands in ("an edit", "its owner") else ""
+        yield _met(cell.column, one)
+    now = f": {quoted(cell.now, VALUE)}" if cell.column and cell.stands in ("an edit", "its owner") else ""
     yield f"  now: {cell.stands}{now}"
 
 
-def _met(column: str, met: object) -> Iterator[str]:
-    value = f" {_value(met.value)}" if column else ""  # type: ignore[attr-defined]
-    yield f"    met{value}: {said(column, met)}"  # type: ignore[arg-type]
-
-
-def _value(value: str | None) -> str:
-    return "NULL" if value is None else quoted(value, 100)
+def _met(column: str, met: Met) -> str:
+    value = f" {quoted(met.value, VALUE)}" if column else ""
+    return f"    met{value}: {said(column, met)}"
 
 
 def as_json(blame: Blame) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from seedrail.integration.look import Finding
+from seedrail.quoting import numbered
 
 _MARKS = {"ok": " ", "warning": "!", "fault": "-"}
 
@@ -17,10 +18,10 @@ def as_text(findings: Sequence[Finding]) -> Iterator[str]:
         yield f"{_MARKS[one.state]} {one.question:{width}}  {one.told}"
         if one.mend:
             yield f"  {'':{width}}  → {one.mend}"
-    faults = sum(one.state == "fault" for one in findings)
-    warnings = sum(one.state == "warning" for one in findings)
     yield ""
-    yield f"{faults} fault{'s' * (faults != 1)}, {warnings} warning{'s' * (warnings != 1)}"
+    yield ", ".join(
+        numbered(sum(one.state == state for one in findings), state) for state in ("fault", "warning")
+    )
 
 
 def as_json(findings: Sequence[Finding]) -> Iterator[str]:

@@ -12,20 +12,19 @@ from typing import Any
 
 import msgspec
 
-from seedrail.commands.database.plan import Chosen, rows_of, seconds
+from seedrail.commands.database.plan import Chosen, duration, rows_of, written
 from seedrail.history.rownames import spoken
 from seedrail.integration.look import Way
 from seedrail.integration.look.way import Station
 from seedrail.merge.report.answers import TALLIES, Entry
 from seedrail.merge.report.conflicts import Conflict
-from seedrail.merge.report.outcome import CellChange, RowChange
-from seedrail.quoting import escaped
+from seedrail.merge.report.outcome import WORDS, CellChange, RowChange
+from seedrail.quoting import escaped, numbered
 
 CHUNK = 200
 """Rows that the browser lays out together, when they come into view."""
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-_WORDS = {"insert": "inserted", "update": "updated", "delete": "deleted"}
 
 
 def as_html(way: Way, chosen: Chosen) -> Iterator[str]:
@@ -58,21 +57,16 @@ def _json(value: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 # -- summary ---------------------------------------------------------------------------------------------
 
 
 def _verdict(way: Way) -> Iterator[str]:
-    changes = sum(n for (what, _), n in way.counts.items() if what in _WORDS.values())
+    changes = written(way)
     if way.undecided:
-        told = f"The run would be refused: {_number(way.undecided, 'conflict')} to decide."
+        told = f"The run would be refused: {numbered(way.undecided, 'conflict')} to decide."
         yield f'<p class="verdict refused">{told} What follows is what keeping people\'s values would do.</p>'
     elif changes or way.schema or way.seeds:
-        time = f"about {seconds(way):.0f} s" if seconds(way) >= 1 else "less than a second"
-        yield f'<p class="verdict">{_number(changes, "row")} would be written, in {time}.</p>'
+        yield f'<p class="verdict">{numbered(changes, "row")} would be written, in {duration(way)}.</p>'
     else:
         yield '<p class="verdict">Nothing would happen.</p>'
     notes = [f"Seed set {_text(name)} is left out here." for name in way.left_out]
@@ -123,7 +117,7 @@ def _summary(way: Way) -> Iterator[str]:
 def _conflicts(entries: list[Entry]) -> Iterator[str]:
     if not entries:
         return
-    yield f'<section id="conflicts"><h2>{_number(len(entries), "conflict")}</h2>'
+    yield f'<section id="conflicts"><h2>{numbered(len(entries), "conflict")}</h2>'
     yield (
         '<p class="tools"><button type="button" id="save">Save decisions</button>'
         " <span>for <code>-x seed_decisions=FILE</code></span></p>"
@@ -138,9 +132,7 @@ def _conflicts(entries: list[Entry]) -> Iterator[str]:
 
 
 def _conflict(number: int, entry: Entry) -> Iterator[str]:
-    wanted, found = (entry.wanted, entry.found) if entry.by is None else (entry.by, str(entry.rows))
-    told = Conflict(entry.kind, entry.table, spoken(entry.row, entry.id), entry.column, wanted, found)
-    yield f'<article class="conflict" data-table="{_text(entry.table)}"><p>{_text(told)}</p>'
+    yield f'<article class="conflict" data-table="{_text(entry.table)}"><p>{_text(Conflict.of(entry))}</p>'
     if entry.by is None and entry.column:
         values = [("left by the seed", entry.expected), ("found", entry.found)]
         # A row that would be deleted is wanted in no other way than it was left.
@@ -162,7 +154,7 @@ def _rows(rows: list[RowChange]) -> Iterator[str]:
         return
     tables = list(dict.fromkeys(row.table for row in rows))
     options = "".join(f"<option>{_text(table)}</option>" for table in tables)
-    yield f'<section id="rows"><h2>{_number(len(rows), "row")}</h2><p class="tools">'
+    yield f'<section id="rows"><h2>{numbered(len(rows), "row")}</h2><p class="tools">'
     yield f'<label>Table <select id="table"><option value="">all</option>{options}</select></label>'
     yield '<label>Text <input type="search" id="text"></label> <output id="shown"></output></p>'
     for table, found in groupby(sorted(rows, key=lambda row: tables.index(row.table)), lambda row: row.table):
@@ -177,7 +169,7 @@ def _rows(rows: list[RowChange]) -> Iterator[str]:
 
 def _row(row: RowChange) -> str:
     # Few elements: a browser takes its time for each, and there may be a hundred thousand rows.
-    name = f"<b>{_WORDS[row.action]}</b> {_text(spoken(row.row, row.id))}"
+    name = f"<b>{WORDS[row.action]}</b> {_text(spoken(row.row, row.id))}"
     lines = [_line(row.action, cell) for cell in row.cells]
     return "\n".join([f'<div class="row {row.action}">{name}', *lines]) + "</div>"
 

@@ -7,19 +7,16 @@ from typing import Any
 
 import msgspec
 
-from seedrail.errors import OptionError
+from seedrail.errors import FAULT_LIMIT, OptionError
 from seedrail.history.rownames import spoken
 from seedrail.integration.look import Way
-from seedrail.merge.report.answers import TALLIES, Entry
+from seedrail.merge.report.answers import TALLIES
 from seedrail.merge.report.conflicts import Conflict
-from seedrail.merge.report.outcome import RowChange, composed
-from seedrail.quoting import escaped, quoted, shown
+from seedrail.merge.report.outcome import WORDS, RowChange, composed
+from seedrail.quoting import escaped, numbered, shown, whole
 
 NOTHING, CHANGES, CONFLICTS = 0, 10, 11
 """What the command ends with."""
-
-LISTED = 25
-"""How many conflicts text lists, unless rows are asked for."""
 
 _EACH, _ONCE = 25e-6, 0.5
 """Seconds that a run takes for each row that it compares and writes, and for itself, on a slow machine."""
@@ -81,8 +78,17 @@ def rows_of(way: Way, chosen: Chosen) -> list[RowChange]:
 
 def seconds(way: Way) -> float:
     """How long the run will take, more or less: by the rows that it compares or writes."""
-    staged = sum(n for (what, _), n in way.counts.items() if what in ("inserted", "updated", "deleted"))
-    return _ONCE + staged * _EACH
+    return _ONCE + written(way) * _EACH
+
+
+def duration(way: Way) -> str:
+    """The same in words."""
+    return f"about {seconds(way):.0f} s" if seconds(way) >= 1 else "less than a second"
+
+
+def written(way: Way) -> int:
+    """How many rows would be written."""
+    return sum(n for (what, _), n in way.counts.items() if what in WORDS.values())
 
 
 # -- text ------------------------------------------------------------------------------------------------
@@ -130,7 +136,7 @@ def _table(way: Way) -> Iterator[str]:
         for table in tables:
             numbers = (f"{counts[what, table]:,}" if (what, table) in counts else "." for what in tallies)
             yield f"{shown(table):{width}}" + "".join(f"  {number:>10}" for number in numbers)
-        yield f"about {seconds(way):.0f} s" if seconds(way) >= 1 else "less than a second"
+        yield duration(way)
 
 
 def _conflicts(way: Way, *, all_: bool) -> Iterator[str]:
@@ -139,34 +145,22 @@ def _conflicts(way: Way, *, all_: bool) -> Iterator[str]:
         return
     yield ""
     if way.undecided:
-        yield f"the run would be refused: {way.undecided:,} conflict{'s' * (way.undecided > 1)}"
+        yield f"the run would be refused: {numbered(way.undecided, 'conflict')}"
     else:
-        yield f"{len(found):,} conflict{'s' * (len(found) > 1)}, settled by the policy or by decisions:"
-    for entry in found if all_ else found[:LISTED]:
-        yield f"  {_entry(entry)}"
-    if len(found) > LISTED and not all_:
-        yield f"  … and {len(found) - LISTED:,} more (--rows lists all)"
-
-
-def _entry(entry: Entry) -> str:
-    """A conflict in the words of the run's own report."""
-    wanted, found = (entry.wanted, entry.found) if entry.by is None else (entry.by, str(entry.rows))
-    name = spoken(entry.row, entry.id)
-    return str(Conflict(entry.kind, entry.table, name, entry.column, wanted, found))
+        yield f"{numbered(len(found), 'conflict')}, settled by the policy or by decisions:"
+    for entry in found if all_ else found[:FAULT_LIMIT]:
+        yield f"  {Conflict.of(entry)}"
+    if len(found) > FAULT_LIMIT and not all_:
+        yield f"  … and {len(found) - FAULT_LIMIT:,} more (--rows lists all)"
 
 
 def _row(row: RowChange) -> Iterator[str]:
     yield f"{_MARKS[row.action]} {shown(row.table)} {spoken(row.row, row.id)}"
     for cell in row.cells:
         if row.action != "insert":
-            yield f"-   {shown(cell.column)}: {_value(cell.before)}"
+            yield f"-   {shown(cell.column)}: {whole(cell.before)}"
         if row.action != "delete":
-            yield f"+   {shown(cell.column)}: {_value(cell.after)}"
-
-
-def _value(value: str | None) -> str:
-    """Whole, however long it is."""
-    return "NULL" if value is None else quoted(value, len(value) + 1)
+            yield f"+   {shown(cell.column)}: {whole(cell.after)}"
 
 
 # -- JSON ------------------------------------------------------------------------------------------------

@@ -7,16 +7,14 @@ from typing import Any
 
 import msgspec
 
+from seedrail.errors import FAULT_LIMIT
 from seedrail.history.rownames import spoken
 from seedrail.integration.look import Status, Verified
 from seedrail.merge.report.drift import DELETED, EDITED, DifferentRow
-from seedrail.quoting import escaped, quoted, shown
+from seedrail.quoting import escaped, shown, whole
 
 UP_TO_DATE, PENDING, EDITS = 0, 10, 12
 """What the commands end with; what is pending goes before what was edited."""
-
-LISTED = 25
-"""How many rows text lists, unless all are asked for."""
 
 
 def exit_code(status: Status) -> int:
@@ -100,23 +98,19 @@ def verified_text(verified: Verified, *, all_: bool) -> Iterator[str]:
     if not verified.rows:
         yield "every seeded row is as the seed left it"
         return
-    for row in verified.rows if all_ else verified.rows[:LISTED]:
+    for row in verified.rows if all_ else verified.rows[:FAULT_LIMIT]:
         yield ""
         yield from _row(row)
-    if len(verified.rows) > LISTED and not all_:
+    if len(verified.rows) > FAULT_LIMIT and not all_:
         yield ""
-        yield f"… and {len(verified.rows) - LISTED:,} more (--rows lists all)"
+        yield f"… and {len(verified.rows) - FAULT_LIMIT:,} more (--rows lists all)"
 
 
 def _row(row: DifferentRow) -> Iterator[str]:
     yield f"! {shown(row.table)} {spoken(row.row, row.id)} {row.kind}"
     for cell in row.cells:
-        yield f"-   {shown(cell.column)}: {_value(cell.expected)}"
-        yield f"+   {shown(cell.column)}: {_value(cell.found)}"
-
-
-def _value(value: str | None) -> str:
-    return "NULL" if value is None else quoted(value, len(value) + 1)
+        yield f"-   {shown(cell.column)}: {whole(cell.expected)}"
+        yield f"+   {shown(cell.column)}: {whole(cell.found)}"
 
 
 def verified_json(verified: Verified) -> Iterator[str]:

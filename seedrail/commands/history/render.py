@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from seedrail.commands.history.show import RevisionDiff, RowDiff
-from seedrail.quoting import escaped, one_line, quoted, shown
+from seedrail.quoting import escaped, one_line, shown, whole
 from seedrail.schema.identity import canonical_json
 
 _MARKS = {"insert": "+", "delete": "-"}
@@ -66,7 +66,6 @@ def _row(row: RowDiff) -> Iterator[str]:
 
 
 def _value(value: Any, *, link: bool) -> str:
-    """Whole, however long it is: who reviews a value has to see its end."""
     if value is None or (isinstance(value, str) and not link):
-        return quoted(value, len(value or "") + 1)
+        return whole(value)
     return value if link else escaped(canonical_json(value))

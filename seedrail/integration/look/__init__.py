@@ -1,6 +1,6 @@
 """What commands see of a database through env.py: they take no locks, and what they write is taken back."""
 
-from seedrail.integration.look.blame import Blame, CellBlame, blamer, said
+from seedrail.integration.look.blame import Blame, CellBlame, Met, blamer, said
 from seedrail.integration.look.health import FAULT, Finding, examiner, of_history
 from seedrail.integration.look.rows import Verified, verifier
 from seedrail.integration.look.status import SetStatus, Status, teller
@@ -11,6 +11,7 @@ __all__ = [
     "Blame",
     "CellBlame",
     "Finding",
+    "Met",
     "SetStatus",
     "Status",
     "Verified",

@@ -1,7 +1,7 @@
 """Whose value a cell holds: what each revision gave it, what the seed met there, and who stands on top."""
 
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,16 @@ from sqlalchemy.engine import Connection
 from seedrail.dialects import dialect_named
 from seedrail.errors import OptionError
 from seedrail.history.changes import Change, changed_columns
+from seedrail.history.history import SEED_BASE
 from seedrail.history.lines import change_of
 from seedrail.history.rail import Rail, SeedRevision
 from seedrail.history.rownames import RowNames, flat
 from seedrail.integration.look.looking import Heads, looking
 from seedrail.integration.run import SeedRun
-from seedrail.merge.ledger import ABSENT, CUT, EXISTS, OWNER, seed_claims
+from seedrail.merge.ledger import ABSENT, CUT, EXISTS, OWNER, PRESENT, SEED, seed_claims
 from seedrail.merge.report.drift import DELETED, EDITED, DifferentRow, different_rows
 from seedrail.quoting import shown
-from seedrail.schema.identity import canonical_json
+from seedrail.schema.identity import as_text
 from seedrail.schema.tables import FrozenTable
 
 THE_SEED, EDITS, KEPT, GONE, ELSEWHERE = "the seed", "an edit", "its owner", "nobody", "no revision"
@@ -81,9 +82,10 @@ def blamer(table: str, key: str, column: str, found: list[Blame]) -> Callable[..
 def _blame(run: SeedRun, connection: Connection, heads: Heads, table: str, key: str, column: str) -> Blame:
     rail = run.rail
     rail.verify(rail.revisions)
-    names = RowNames(rail, [one.revision for one in rail.revisions], _tables(rail).values())
-    id_ = _found(rail, names, table, key)
-    applied = rail.position(run.seed_revision(heads) or "seed_base")
+    tables = _tables(rail)
+    names = RowNames(rail, [one.revision for one in rail.revisions], tables.values())
+    id_ = _found(rail, names, tables, table, key)
+    applied = rail.position(run.seed_revision(heads) or SEED_BASE)
     changes = list(_changes(rail, table, id_))
     columns = sorted({name for _, change in changes for name in {**(change.old or {}), **(change.new or {})}})
     if column and column not in columns:
@@ -93,7 +95,7 @@ def _blame(run: SeedRun, connection: Connection, heads: Heads, table: str, key: 
     there = _is_there(changes, applied, rail)
     met = _met(connection, rail, table, id_)
     authors = {one.revision: _author(Path(rail.history.by_id[one.revision].path)) for one, _ in changes}
-    told = _Told(rail, names, _tables(rail)[table])
+    told = _Told(names, tables[table])
 
     def given(name: str) -> Iterator[Given]:
         for one, kind, value in _given(changes, name):
@@ -116,29 +118,27 @@ def _blame(run: SeedRun, connection: Connection, heads: Heads, table: str, key: 
 class _Told:
     """Values as people read them: links by the table and name of their row."""
 
-    rail: Rail
     names: RowNames
     table: FrozenTable
 
     def __call__(self, column: str, value: Any) -> str | None:
         link = self.table.foreign_keys.get(column)
         if link is None or not isinstance(value, str):
-            return value if value is None or isinstance(value, str) else canonical_json(value)
+            return as_text(value)
         self.names.learn([(link.table, value)])
         return f"{link.table} {self.names(link.table, value)}"
 
 
-def _tables(rail: Rail) -> dict[str, Any]:
+def _tables(rail: Rail) -> dict[str, FrozenTable]:
     """All tables that were ever seeded, as they were last."""
-    known: dict[str, Any] = {}
+    known: dict[str, FrozenTable] = {}
     for one in rail.revisions:
         known |= rail.tables_at(one.revision)
     return known
 
 
-def _found(rail: Rail, names: RowNames, table: str, key: str) -> str:
+def _found(rail: Rail, names: RowNames, tables: Mapping[str, FrozenTable], table: str, key: str) -> str:
     """The seed id of the one row that a key tells; OptionError where there is none, or several."""
-    tables = _tables(rail)
     if table not in tables:
         known = ", ".join(map(shown, sorted(tables))) or "none yet"
         raise OptionError(f"{shown(table)} is no seeded table; those are {known}")
@@ -224,10 +224,10 @@ def _author(file: Path) -> tuple[str, str]:
 
 
 WORDS = {
-    (EXISTS, ABSENT, OWNER): "somebody had deleted it: left gone",
-    (EXISTS, ABSENT, "seed"): "somebody had deleted it, or it had lived before: made anew",
-    (EXISTS, "present", OWNER): "it was somebody's, or had to stay",
-    (EXISTS, "present", "seed"): "deleted with somebody's values in it",
+    (ABSENT, OWNER): "somebody had deleted it: left gone",
+    (ABSENT, SEED): "somebody had deleted it, or it had lived before: made anew",
+    (PRESENT, OWNER): "it was somebody's, or had to stay",
+    (PRESENT, SEED): "deleted with somebody's values in it",
 }
 """What a claim on a whole row says."""
 
@@ -235,7 +235,7 @@ WORDS = {
 def said(name: str, met: Met) -> str:
     """A claim in words, without its value."""
     if name == EXISTS:
-        return WORDS.get((EXISTS, met.value or "", met.stands), met.stands)
+        return WORDS.get((met.value or "", met.stands), met.stands)
     if met.stands == CUT:
         return "the row that it leads to was not there: left with"
     return "kept for its owner" if met.stands == OWNER else "overwritten, and kept in the ledger"

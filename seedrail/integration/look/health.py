@@ -14,7 +14,7 @@ from seedrail.history.rail import ORPHAN, RESTORE_OR_DELETE, Rail
 from seedrail.integration.autogenerate import pending_changes
 from seedrail.integration.look.looking import Heads, looking, named
 from seedrail.integration.run import SeedRun
-from seedrail.quoting import shown
+from seedrail.quoting import numbered, shown
 from seedrail.schema.tables import FrozenTable
 
 OK, WARNING, FAULT = "ok", "warning", "fault"
@@ -46,7 +46,7 @@ def of_history(rail: Rail) -> Iterator[Finding]:
         )  # fmt: skip
         return
     yield Finding(
-        "history", OK, f"{_number(len(rail.revisions), 'seed revision')}, each change file as it was pinned"
+        "history", OK, f"{numbered(len(rail.revisions), 'seed revision')}, each change file as it was pinned"
     )
     for name in rail.orphans():
         yield Finding("change files", WARNING, f"{shown(name)} {ORPHAN}", RESTORE_OR_DELETE)
@@ -125,7 +125,7 @@ def _of_documents(run: SeedRun) -> Finding:
     if pending is None:
         return Finding("documents", OK, "all that they say is in revisions")
     return Finding(
-        "documents", WARNING, f"{_number(len(pending.changes), 'change')} that no revision ships yet",
+        "documents", WARNING, f"{numbered(len(pending.changes), 'change')} that no revision ships yet",
         'alembic revision --autogenerate -m "…"',
     )  # fmt: skip
 
@@ -142,13 +142,9 @@ def _of_position(run: SeedRun, heads: Heads) -> Finding:
     if not pending:
         return Finding("revision", OK, f"at {at}, the newest")
     seeds = sum(map(is_seed, pending))
-    both = f"{_number(len(pending) - seeds, 'schema revision')} and {_number(seeds, 'seed revision')}"
+    both = f"{numbered(len(pending) - seeds, 'schema revision')} and {numbered(seeds, 'seed revision')}"
     told = f"at {at}; pending: {both}"
     return Finding("revision", WARNING, told, "alembic upgrade head; seedrail plan says what it would do")
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _fault(question: str, error: SeedError) -> Finding:

@@ -10,12 +10,9 @@ from sqlalchemy.engine import Connection
 
 from seedrail.errors import SetupError
 from seedrail.failures import named_failures
-from seedrail.integration.run import SeedRun
+from seedrail.integration.run import LOOKS, SeedRun
 from seedrail.merge.bring_over import bring_over
 from seedrail.merge.ledger import metadata, seed_state
-
-LOOKS = "seedrail_looks"
-"""The attribute of a command's function that says that it writes nothing: `begin` then takes no lock."""
 
 T = TypeVar("T")
 Heads = tuple[str, ...]

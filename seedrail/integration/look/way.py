@@ -22,7 +22,7 @@ from seedrail.integration.run import SeedRun
 from seedrail.merge.filling import Look
 from seedrail.merge.move import Move
 from seedrail.merge.report.outcome import CellChange, Outcome, RowChange
-from seedrail.schema.identity import canonical_json
+from seedrail.schema.identity import as_text
 
 
 @dataclass(frozen=True)
@@ -169,12 +169,8 @@ def _with_new_tables(move: Move, outcome: Outcome, to_come: frozenset[str], *, r
         if change.table in to_come and change.effect == "insert":
             counts["inserted", change.table] += 1
             if rows:
-                cells = [CellChange(name, None, _text(v)) for name, v in sorted((change.new or {}).items())]
+                cells = [CellChange(name, None, as_text(v)) for name, v in sorted((change.new or {}).items())]
                 made.append(RowChange(change.table, "insert", change.id, change.id, None, tuple(cells)))
     return Outcome(
         outcome.source, outcome.target, counts, outcome.conflicts, outcome.undecided, (*outcome.rows, *made)
     )
-
-
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else canonical_json(value)

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql.elements import ColumnElement
 
 from seedrail.errors import FAULT_LIMIT, SeedError
-from seedrail.history.rownames import RowNames
+from seedrail.history.rownames import RowNames, spoken
 from seedrail.merge.decide.cases import LEAVE
 from seedrail.merge.decide.cells import cells, decided
 from seedrail.merge.decide.links import pointing_rows
@@ -43,6 +43,12 @@ class Conflict:
     pointing: tuple[str, ...] = ()
     left_out: bool = False
     """Of a link: whether its row does not come without it."""
+
+    @classmethod
+    def of(cls, entry: Entry) -> "Conflict":
+        """The conflict that a line of a report is about, in the words of a run's own."""
+        wanted, found = (entry.wanted, entry.found) if entry.by is None else (entry.by, str(entry.rows))
+        return cls(entry.kind, entry.table, spoken(entry.row, entry.id), entry.column, wanted, found)
 
     def __str__(self) -> str:
         wanted, found = quoted(self.wanted), quoted(self.found)
