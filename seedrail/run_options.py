@@ -19,7 +19,10 @@ class Policy(StrEnum):
     KEEP = "keep"
     """The live value wins, and the ledger remembers it."""
     OVERWRITE = "overwrite"
-    """The seed wins, and the ledger keeps what was there. Rows that others point at still stay."""
+    """The seed wins. Rows that others point at still stay.
+
+    The ledger keeps what was there, but on a way down to seed_base, where it ends: there only a report does.
+    """
 
 
 class Removed(StrEnum):

@@ -87,6 +87,11 @@ class Move:
         return self.final if self.final != self.target else ""
 
     @property
+    def keeps_ledger(self) -> bool:
+        """Whether the ledger is still there where the way ends: at seed_base nothing is claimed."""
+        return (self.final or self.target) != SEED_BASE
+
+    @property
     def tables(self) -> list[FrozenTable]:
         """The sets' tables, parents first, as the upper end of the move froze them.
 
@@ -339,7 +344,7 @@ class _Runner(Filling):
                 self._answer(plan, names)
                 found, counts = read_conflicts(self.connection, plan, names)
             if counts and self.move.options.policy is Policy.ABORT:
-                raise ConflictError(found, counts, move.options.spelled, move.further)
+                raise ConflictError(found, counts, move.options.spelled, move.further, kept=move.keeps_ledger)
             if counts:
                 self._report(found, counts)
             return

@@ -9,7 +9,8 @@ from seedrail import Policy
 ConflictOption = Annotated[
     Policy | None,
     typer.Option(
-        help="Where live rows differ from the seed: stop; keep them; or overwrite them, with a record.",
+        help="Where live rows differ from the seed: stop; keep them; or overwrite them (what a rollback takes"
+        " is kept in a --report alone).",
     ),
 ]
 

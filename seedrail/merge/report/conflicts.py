@@ -99,7 +99,7 @@ class ConflictError(SeedError):
     """Live rows differ from what the seed expects; holds the conflicts listed, and their numbers.
 
     `counts` are by kind and table. `spelled` says an option in the words of whoever started the run. From a
-    stop, a way down goes on to the revision `further`.
+    stop, a way down goes on to the revision `further`. The ledger is `kept` unless the way ends at seed_base.
     """
 
     def __init__(
@@ -108,6 +108,8 @@ class ConflictError(SeedError):
         counts: Counts,
         spelled: Callable[[str, str], str],
         further: str = "",
+        *,
+        kept: bool = True,
     ) -> None:
         total = sum(counts.values())
         self.conflicts, self.total = tuple(conflicts), total
@@ -126,7 +128,7 @@ class ConflictError(SeedError):
             )
         lines += [
             "  make the rows and the seed agree, then run the same command again; or choose another policy:",
-            *_policies(spelled),
+            *_policies(spelled, kept=kept),
             f"  or decide each by itself: {spelled('seed_report', 'FILE')} writes all of them down, and",
             f"  {spelled('seed_decisions', 'FILE')} takes that file back with your decisions",
         ]
@@ -141,8 +143,15 @@ _POLICIES = {
 }
 
 
-def _policies(spelled: Callable[[str, str], str]) -> list[str]:
-    said = {spelled("seed_conflict", policy): meaning for policy, meaning in _POLICIES.items()}
+_LOST = (
+    "the seed's values win; at seed_base the ledger goes, and what was there is kept whole by {} alone;"
+    " rows that others point at stay"
+)
+
+
+def _policies(spelled: Callable[[str, str], str], *, kept: bool) -> list[str]:
+    lost = {} if kept else {Policy.OVERWRITE: _LOST.format(spelled("seed_report", "FILE"))}
+    said = {spelled("seed_conflict", policy): meaning for policy, meaning in {**_POLICIES, **lost}.items()}
     width = max(map(len, said))
     return [f"    {option:{width}}  {meaning}" for option, meaning in said.items()]
 

@@ -182,3 +182,51 @@ def test_a_row_that_is_left_out_for_a_link_is_said_to_be(
     with caplog.at_level(logging.INFO, INFO):
         world.upgrade("head", "keep")
     assert told(caplog)[-1] == "nodes: 1 left out"
+
+
+def refusal(world: World, way: str, target: str) -> str:
+    """What a refused run says, on one line."""
+    with pytest.raises(ConflictError) as caught:
+        getattr(world, way)(target)
+    return " ".join(str(caught.value).split())
+
+
+KEEPS = "the seed's values win, and the ledger keeps what was there; rows that others point at stay"
+LOSES = (
+    "the seed's values win; at seed_base the ledger goes, and what was there is kept whole by"
+    " -x seed_report=FILE alone; rows that others point at stay"
+)
+
+
+def test_the_advice_says_where_no_ledger_keeps_what_overwrite_takes(make: Make) -> None:
+    world = make(([groups(a=1), groups(a=2), groups(a=3)], 99, [False] * 3))
+    world.upgrade("seed_0002")
+    world.database.execute("UPDATE groups SET size = 7")
+    assert KEEPS in refusal(world, "upgrade", "seed_0003")
+    assert KEEPS in refusal(world, "downgrade", "seed_0001")
+    assert LOSES in refusal(world, "downgrade", "seed_base")
+
+
+def test_the_advice_looks_from_a_stop_to_where_the_way_ends(make: Make) -> None:
+    world = make(([groups(a=1), groups(a=2, b=1)], 99, [False] * 2))
+    world.upgrade("seed_0001")
+    own_group(world, "b")
+    world.upgrade()
+    world.database.execute("UPDATE groups SET size = 7 WHERE name = 'a'")
+    said = refusal(world, "downgrade", "seed_base")
+    assert "from there on to seed_base may be more" in said
+    assert LOSES in said
+
+
+def test_a_report_keeps_all_of_what_overwrite_takes_at_seed_base(make: Make) -> None:
+    world = make(([groups(a=1)],))
+    world.upgrade()
+    long = "\u00fcber 'all'\n" * 2_000 + "the end"
+    world.database.execute("ALTER TABLE groups ADD COLUMN note TEXT")
+    world.database.execute("UPDATE groups SET note = :note", note=long)
+    file = world.directory.parent / "report.jsonl"
+    world.given["seed_report"] = str(file)
+    world.downgrade("seed_base", "overwrite")
+    assert world.database.rows("SELECT * FROM groups") == []
+    (line,) = [json.loads(text) for text in file.read_text("utf-8").splitlines()]
+    assert (line["column"], line["found"]) == ("note", long)
