@@ -59,7 +59,7 @@ def examiner(found: list[Finding]) -> Callable[..., list[Any]]:
         found.extend(_of_environment(run, connection, heads))
         return Finding("environment", OK, "env.py gives its seeds to Alembic, and begins its runs with them")
 
-    return looking(ask, found)
+    return looking(ask, found, any_history=True)
 
 
 def _of_environment(run: SeedRun, connection: Connection, heads: Heads) -> Iterator[Finding]:

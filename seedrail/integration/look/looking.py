@@ -18,10 +18,13 @@ T = TypeVar("T")
 Heads = tuple[str, ...]
 
 
-def looking(what: Callable[[SeedRun, Connection, Heads], T], found: list[T]) -> Callable[..., list[Any]]:
+def looking(
+    what: Callable[[SeedRun, Connection, Heads], T], found: list[T], *, any_history: bool = False
+) -> Callable[..., list[Any]]:
     """A function for Alembic's environment that makes no step: what it sees is added to `found`.
 
-    SetupError where a script is asked for, which has no database.
+    SetupError where a script is asked for, which has no database; StateError where the database is of another
+    history, whose rows would pass for edits of this one's, unless it may be of `any_history`.
     """
 
     def look(heads: Sequence[str], context: MigrationContext) -> list[Any]:
@@ -31,6 +34,9 @@ def looking(what: Callable[[SeedRun, Connection, Heads], T], found: list[T]) -> 
             raise SetupError("this needs a database to look at")
         with named_failures(run.lock_timeout), _taken_back(connection):
             _have_ledger(connection)
+            if not any_history:
+                run.rail.history.check_heads(heads)
+                run.check_content()
             found.append(what(run, connection, tuple(heads)))
         return []
 

@@ -120,3 +120,26 @@ def test_a_database_that_cannot_be_reached_is_one_sentence(sqlite_project: Proje
     outcome = run(sqlite_project, command, code=6, DATABASE_URL=nowhere, APP_DATABASE_WAIT="0")
     assert outcome.err.startswith("ERROR: ")
     assert "secret" not in outcome.text
+
+
+OTHER = {
+    "content": ("UPDATE seed_state SET sha256 = 'another'", "of a revision seed_0004 with another content"),
+    "revision": ("UPDATE alembic_version SET version_num = 'seed_0099'", "the database is at 'seed_0099'"),
+    "ledger": ("UPDATE seed_state SET revision = 'seed_0099'", "no seed revision 'seed_0099'"),
+}
+"""What the database of another branch has, and what is said of it."""
+
+
+@pytest.mark.parametrize("which", OTHER)
+def test_the_database_of_another_history_is_called_that_by_each_command(
+    sqlite_project: Project, which: str
+) -> None:
+    sqlite_project.start_at("head")
+    statement, words = OTHER[which]
+    sqlite_project.database.execute(statement)
+    for command in (["status"], ["verify"], ["blame", "machines", "lumi"], ["plan", "seed_base"]):
+        outcome = run(sqlite_project, *command, code=1)
+        assert words in outcome.err.partition("\n")[0], command
+        assert outcome.out == ""
+    assert words in run(sqlite_project, "doctor", code=1).text
+    assert words in sqlite_project.alembic_fails("check").text
