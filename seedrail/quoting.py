@@ -92,11 +92,15 @@ def _enclosed(text: str, limit: int) -> str:
     quote = '"' if "'" in text and '"' not in text else "'"
     whole = len(text) <= limit
     kept = text if whole else text[: _cut(text, limit - 1)]
+    more = "" if whole else "…"
+    if not (quote in kept or "\\" in kept) and harmless(kept) and not combining(kept[:1] or " "):
+        # Most are, and there may be millions.
+        return quote + kept + quote + more
     special = {quote: "\\" + quote, "\\": "\\\\"}
     # An accent that opens the text would sit on the quote.
     opening = _code(kept[0]) if kept and combining(kept[0]) else ""
     inside = "".join(special.get(character) or _escape(character) for character in kept[bool(opening) :])
-    return quote + opening + inside + quote + ("" if whole else "…")
+    return quote + opening + inside + quote + more
 
 
 def _cut(text: str, at: int) -> int:

@@ -13,16 +13,10 @@ from alembic.util import CommandError
 from seedrail.commands.database.environment import in_environment, told
 from seedrail.commands.history import render
 from seedrail.commands.history.show import show
-from seedrail.commands.output import exit_codes, write
+from seedrail.commands.output import EXIT_CODES, exit_codes, write
 from seedrail.commands.project import config_of, rail_of
+from seedrail.commands.setup.typed import setup
 from seedrail.history.rail import Rail
-
-EXIT_CODES = (
-    "Exit codes: 0 done; 1 refused, or not to be told; 2 wrong usage; 6 the database cannot be used;"
-    " 8 the output cannot be written; 10 there are changes to make; 11 a run would be refused for conflicts;"
-    " 12 seeded rows were edited;"
-    " 130 interrupted."
-)
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -263,6 +257,9 @@ def doctor_command(
         findings += found
         write(doctor.as_text(findings) if format_ == "text" else doctor.as_json(findings))
         raise typer.Exit(doctor.exit_code(findings))
+
+
+app.registered_commands += setup.registered_commands
 
 
 def _look(

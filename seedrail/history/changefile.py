@@ -15,6 +15,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from io import BufferedReader
 from itertools import chain
 from operator import lt
 from pathlib import Path
@@ -36,6 +37,8 @@ TEXT_UP_TO = 8_000_000
 """Bytes up to which a change file is stored as text, which can be read and compared; above, as gzip."""
 COMPRESS_LEVEL = 6
 """gzip's own default: Python's takes twice the time for the last percent."""
+
+_GZIP = b"\x1f\x8b"
 
 _CHUNK = 1 << 17
 """Bytes that are read at a time: some hundred rows, few enough to stay in a processor's cache."""
@@ -150,6 +153,11 @@ def write(path: Path, content: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
+def unpacked(file: BufferedReader) -> IO[bytes] | gzip.GzipFile:
+    """What is in an open file, gzip or not: its first bytes say so, for a copy of git's has any name."""
+    return gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == _GZIP else file
+
+
 @dataclass(frozen=True)
 class ChangeFile:
     """A change file on disk and the digest that its revision pins."""
@@ -258,7 +266,7 @@ class ChangeFile:
     def _opened(self) -> Iterator[IO[bytes] | gzip.GzipFile]:
         try:
             with opened(self.path) as file:
-                yield gzip.GzipFile(fileobj=file) if self.path.suffix == ".gz" else file
+                yield unpacked(file)
         except (OSError, EOFError, zlib.error) as error:
             # `strerror` leaves out the path, which the report has already named.
             reason = getattr(error, "strerror", None) or error

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -19,15 +19,15 @@ def as_text(diff: RevisionDiff) -> Iterator[str]:
     yield _heading(diff)
     for row in diff.rows:
         yield ""
-        yield from _row(row)
+        yield from row_lines(row)
 
 
 def as_markdown(diff: RevisionDiff) -> Iterator[str]:
     """The same with its rows in a `diff` block, which no value can close."""
-    lines = [line for row in diff.rows for line in _row(row)]
+    lines = [line for row in diff.rows for line in row_lines(row)]
     longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
-    yield f"**`{diff.revision}`**: {_counted(diff)}"
+    yield f"**`{diff.revision}`**: {counted(diff.rows)}"
     yield ""
     yield from (fence + "diff", *lines, fence)
 
@@ -45,27 +45,30 @@ def as_jsonl(diff: RevisionDiff) -> Iterator[str]:
 
 def _heading(diff: RevisionDiff) -> str:
     message = f" {one_line(diff.message)}" if diff.message else ""
-    return f"{diff.revision}{message}, after {diff.parent}: {_counted(diff)}"
+    return f"{diff.revision}{message}, after {diff.parent}: {counted(diff.rows)}"
 
 
-def _counted(diff: RevisionDiff) -> str:
-    kinds = Counter(row.kind for row in diff.rows)
+def counted(rows: Iterable[RowDiff]) -> str:
+    """How many rows there are of each kind."""
+    kinds = Counter(row.kind for row in rows)
     parts = [f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(kinds.items())]
     return ", ".join(parts) or "no row changes"
 
 
-def _row(row: RowDiff) -> Iterator[str]:
+def row_lines(row: RowDiff) -> Iterator[str]:
+    """A line that names the row and what happens to it, then its columns before and after."""
     mark = _MARKS.get(row.kind, "!")
     aside = f" {row.kind}" if row.kind in ("release", "return") else ""
     yield f"{mark} {shown(row.table)} {row.name}{aside}"
     for cell in row.cells:
         if row.kind != "insert":
-            yield f"-   {shown(cell.column)}: {_value(cell.old, link=cell.link)}"
+            yield f"-   {shown(cell.column)}: {value_text(cell.old, link=cell.link)}"
         if row.kind != "delete":
-            yield f"+   {shown(cell.column)}: {_value(cell.new, link=cell.link)}"
+            yield f"+   {shown(cell.column)}: {value_text(cell.new, link=cell.link)}"
 
 
-def _value(value: Any, *, link: bool) -> str:
+def value_text(value: Any, *, link: bool) -> str:
+    """A canonical value, whole and in one line."""
     if value is None or (isinstance(value, str) and not link):
         return whole(value)
     return value if link else escaped(canonical_json(value))

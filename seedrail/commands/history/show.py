@@ -1,6 +1,6 @@
 """A seed revision as a reader's diff: what it does to each row and column, with rows and links by name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from seedrail.history.rail import Rail, SeedRevision
 from seedrail.history.rownames import Key, RowNames
 from seedrail.quoting import shown
 from seedrail.schema.tables import FrozenTable
+
+Names = Callable[[str, str], str]
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def show(rail: Rail, revision: str) -> RevisionDiff:
     known = [name for name in (one.revision, one.parent) if name != SEED_BASE]
     names = RowNames(rail, known, tables.values())
     names.learn(key for change in changes for key in _named(change, tables))
-    rows = [_row(change, tables[change.table], names) for change in changes]
+    rows = [row_diff(change, tables[change.table], names) for change in changes]
     message = rail.history.by_id[one.revision].doc or ""
     ordered = sorted(rows, key=lambda row: (row.table, row.name, row.id))
     return RevisionDiff(one.revision, one.parent, message, tuple(ordered))
@@ -84,7 +86,8 @@ def _named(change: Change, tables: Mapping[str, FrozenTable]) -> Iterator[Key]:
         yield from ((links[name].table, row[name]) for name in row if name in links and row[name] is not None)
 
 
-def _row(change: Change, table: FrozenTable, names: RowNames) -> RowDiff:
+def row_diff(change: Change, table: FrozenTable, names: Names) -> RowDiff:
+    """What a change does to its row, in the columns of `table`; `names` names a row by table and seed id."""
     old, new = change.old or {}, change.new or {}
     # A row that is released stays as it is: it has no column to show.
     columns = [] if change.kind == "release" else sorted({*old, *new})
@@ -94,7 +97,7 @@ def _row(change: Change, table: FrozenTable, names: RowNames) -> RowDiff:
     return RowDiff(change.table, names(change.table, change.id), change.id, change.kind, kept)
 
 
-def _cell(column: str, old: Any, new: Any, table: FrozenTable, names: RowNames) -> Cell:
+def _cell(column: str, old: Any, new: Any, table: FrozenTable, names: Names) -> Cell:
     link = table.foreign_keys.get(column)
     if link is None:
         return Cell(column, old, new, link=False)

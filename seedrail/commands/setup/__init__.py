@@ -1,0 +1,1 @@
+"""Commands that set a project up: its Alembic environment, and what git shows of its change files."""
