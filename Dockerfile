@@ -1,5 +1,5 @@
 # The application with its migrations: the image of the job that seeds, and of what comes after it.
-# docs/deploying.md tells how it is used.
+# docs/how-to/deploying.md tells how it is used.
 FROM python:3.11-slim
 
 WORKDIR /srv/seedrail

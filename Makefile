@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n auto --dist worksteal -q
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev seed rollback test test-rest test-long bench format lint types alembic-check check clean
+.PHONY: help install dev seed rollback test test-rest test-long bench docs format lint types alembic-check check clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: ## Measure against the limits and the usual ways (BENCH="--sizes 2000 --r
 	@scripts/environment "$(PYTHON)" $(VENV) dev,bench
 	$(BIN)/python -m benchmarks $(BENCH)
 
+docs: dev ## Build the documentation as a site, in build/docs; a warning is an error
+	$(BIN)/python -m sphinx -W -n --keep-going -q -b html -d build/doctrees docs build/docs
+
 format: dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -53,7 +56,7 @@ alembic-check: dev ## Fail where models or seed documents have changes that no r
 	export DATABASE_URL="sqlite:///$$dir/check.db"; \
 	$(BIN)/alembic upgrade head 2>/dev/null && $(BIN)/alembic check
 
-check: lint types alembic-check test ## Everything that must pass: format, lint, types, alembic check, tests
+check: lint types alembic-check docs test ## Everything that must pass: format, lint, types, alembic check, docs, tests
 
 clean: ## Remove .venv and caches; the database stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis *.egg-info

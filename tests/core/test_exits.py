@@ -1,4 +1,4 @@
-"""Exit codes: the README's table, the help of the scripts and the errors' classes say the same."""
+"""Exit codes: the page's table, the help of the scripts and the errors' classes say the same."""
 
 import re
 
@@ -12,6 +12,7 @@ from seedrail.documents import faults  # noqa: F401 - likewise
 from seedrail.failures import ENDED, KINDS, UNUSABLE
 from seedrail.merge.report import conflicts  # noqa: F401 - likewise
 
+PAGE = "docs/reference/exit-codes.md"
 TABLE = re.compile(r"^\| (\d+) \| .+ \|$", re.MULTILINE)
 
 
@@ -34,16 +35,16 @@ def codes_in_table(page: str) -> set[int]:
     return {int(code) for code in TABLE.findall(text)}
 
 
-def test_the_readmes_table_has_every_code_of_an_error_and_no_other() -> None:
+def test_the_pages_table_has_every_code_of_an_error_and_no_other() -> None:
     alembics_own = 255
     no_errors = {0, TOKENS_EXPIRE, HUNG_UP, INTERRUPTED, TERMINATED, alembics_own}
-    assert codes_in_table("README.md") == no_errors | codes_of_classes()
+    assert codes_in_table(PAGE) == no_errors | codes_of_classes()
 
 
 def test_what_each_scripts_help_says_is_in_the_table() -> None:
     assert codes_in(EXIT_CODES) == {0, 1, 2, 6, 8, 129, 130, 143}
-    assert codes_in(ACCOUNT_EXIT_CODES) == codes_in_table("docs/accounts.md")
-    assert codes_in(EXIT_CODES) | codes_in(ACCOUNT_EXIT_CODES) <= codes_in_table("README.md")
+    assert codes_in(ACCOUNT_EXIT_CODES) == codes_in_table("docs/reference/accounts.md")
+    assert codes_in(EXIT_CODES) | codes_in(ACCOUNT_EXIT_CODES) <= codes_in_table(PAGE)
 
 
 def test_a_failure_of_the_database_is_told_by_one_of_two_codes() -> None:

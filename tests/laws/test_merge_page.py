@@ -1,4 +1,4 @@
-"""docs/merge.md tells a row's life as the model lives it."""
+"""docs/explanation/merge.md tells a row's life as the model lives it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.laws.model import EXISTS, Base, move
 from tests.laws.test_model import MACHINE, begin, edited, machine, somebodys
 
-PAGE = Path(__file__).parents[2] / "docs" / "merge.md"
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "merge.md"
 
 
 def life() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Decide: what becomes of touched rows and cells. docs/merge.md has the same in words.
+"""Decide: what becomes of touched rows and cells. docs/explanation/merge.md has the same in words.
 
 Two statements for all tables: `rows` decides the EXISTS cells, `columns` the others by the table of four
 cases. Each names the conflict that a policy is asked about, if there is one, and then what happens. Nothing

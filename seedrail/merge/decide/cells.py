@@ -2,7 +2,7 @@
 
 A row is touched if the ledger has claims on it, if somebody has such a row already, or if the live row is not
 as the seed left it. Its first cell is EXISTS, of the row itself; the others are the columns that the move is
-about. docs/merge.md says what is decided of them.
+about. docs/explanation/merge.md says what is decided of them.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,7 @@
 """The merge without a database: what a move does to rows and claims, in plain dictionaries.
 
-It is the specification (docs/merge.md tells it in words) and the oracle that the engine is held against.
-Nothing here is fast. Read it in this order: `history`, `claims`, `cells`, `rows`, `links`, `move`.
+It is the specification (docs/explanation/merge.md tells it in words), and the oracle that the engine is held
+against. Nothing here is fast. Read it in this order: `history`, `claims`, `cells`, `rows`, `links`, `move`.
 """
 
 from tests.laws.model.cells import Conflict

@@ -1,4 +1,4 @@
-"""With the rights that docs/accounts.md lists, and no more; and what is said where one of them is missing."""
+"""The rights that docs/reference/accounts.md lists and no more; and what is said where one is missing."""
 
 import asyncio
 import os
@@ -23,8 +23,8 @@ SECRET = PASSWORD.get_secret_value()
 
 
 def documented(what: str) -> list[str]:
-    """The GRANT statements that docs/accounts.md gives under a comment."""
-    text = (ROOT / "docs" / "accounts.md").read_text("utf-8")
+    """The GRANT statements that docs/reference/accounts.md gives under a comment."""
+    text = (ROOT / "docs" / "reference" / "accounts.md").read_text("utf-8")
     [block] = re.findall(rf"^-- {what}\n((?:GRANT .+\n)+)", text, re.M)
     return [line.rstrip(";") for line in block.splitlines()]
 
