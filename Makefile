@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n auto --dist worksteal -q
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev seed rollback test test-rest test-long bench docs format lint types alembic-check check clean
+.PHONY: help install dev seed rollback test test-rest test-long bench docs reference format lint types alembic-check check clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench: ## Measure against the limits and the usual ways (BENCH="--sizes 2000 --r
 
 docs: dev ## Build the documentation as a site, in build/docs; a warning is an error
 	$(BIN)/python -m sphinx -W -n --keep-going -q -b html -d build/doctrees docs build/docs
+
+reference: dev ## Write what pages say of the code (settings, commands, exit codes, formats) anew
+	$(BIN)/python -m scripts.reference
 
 format: dev ## Format the code
 	$(BIN)/ruff format .

@@ -69,11 +69,11 @@ class RunOptions:
 
         `others` are options of that kind that the application has of its own.
         """
-        names = _NAMES.union(others)
+        names = {*X_OPTIONS, *others}
         unknown = sorted(name for name in arguments if name.startswith("seed_") and name not in names)
         if unknown:
             raise OptionError(f"no such option: -x {unknown[0]}; there are {', '.join(sorted(names))}")
-        given = {**defaults, **{k: v for k, v in arguments.items() if k in _NAMES}}
+        given = {**defaults, **{k: v for k, v in arguments.items() if k in X_OPTIONS}}
         sets = given.get("seed_sets") or ""
         return cls(
             policy=_choice(Policy, "seed_conflict", given.get("seed_conflict") or Policy.ABORT),
@@ -98,7 +98,14 @@ class RunOptions:
         return self.environment not in refused_in
 
 
-_NAMES = frozenset({"seed_conflict", "seed_decisions", "seed_removed", "seed_report", "seed_sets"})
+X_OPTIONS = {
+    "seed_conflict": "the policy where live rows differ from the seed: abort, keep or overwrite",
+    "seed_decisions": "a file of conflicts, each with a decision, which goes before the policy",
+    "seed_removed": "what a new revision does with rows that left their document: delete or release",
+    "seed_report": "a file to write every conflict to, with a place for a decision",
+    "seed_sets": "the seed sets to apply, comma-separated, or all",
+}
+"""The options of `alembic -x` that a run of any project knows."""
 
 
 E = TypeVar("E", bound=StrEnum)

@@ -12,6 +12,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import JSON, DefaultClause
 
+from app.core import dropping
 from app.core.config import get_settings
 from app.core.errors import AppError
 from app.core.exits import end_of, exit_code_of, wants_traceback
@@ -24,6 +25,11 @@ OPTIONS, QUIET = "seed_options", "quiet"
 """The attributes of a Config by which a program says what the command line says with `-x` and `-q`."""
 
 _OWNER = "seed_owner"
+X_OPTIONS = {
+    _OWNER: "the account (email, or a service's name) that owns seeded rows whose document names nobody",
+    dropping.OPTION: "yes: a downgrade may drop the accounts' tables with accounts in them",
+}
+"""The options of `alembic -x` that this application has of its own."""
 _FLAGS = {
     "seed_conflict": "--conflict",
     "seed_sets": "--sets",

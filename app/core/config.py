@@ -47,25 +47,29 @@ class Settings(BaseSettings):
     )
 
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    """The database: `postgresql://user:password@host:5432/name` or `sqlite:///file.db`. Without it: the file
+    `seedrail.db` in the project's root."""
     environment: Environment = Environment.DEVELOPMENT
+    """Where the commands run; it decides which seed sets are left out."""
     seed_conflict: Literal["abort", "keep", "overwrite"] = "abort"
-    """What a seed run does where live rows differ; `-x seed_conflict=…` wins over it."""
+    """The policy for conflicts; `-x seed_conflict=…` wins over it."""
     seed_sets: str = ""
-    """Seed sets to apply, comma-separated, or `all`; empty: those that the environment allows."""
+    """The seed sets to apply, such as `machines,simulations`, or `all`; empty: those that the environment
+    allows. `-x seed_sets=…` wins over it."""
     seed_owner: str = ""
-    """The email or service name of the account that seeded rows fall back to for who created them; empty:
-    nobody. `-x seed_owner=…` wins over it."""
+    """The account (email, or a service's name) that owns seeded simulations whose document names nobody;
+    empty: nobody. `-x seed_owner=…` wins over it."""
     lock_timeout: float = Field(default=60.0, gt=0, le=LONGEST_WAIT)
     """Seconds that a run waits for another one before it gives up."""
     database_wait: float = Field(default=0.0, ge=0, le=LONGEST_WAIT)
-    """Seconds that a command waits for a database that is still starting; `--wait` wins over it."""
+    """Seconds that every command, `alembic` too, waits for a PostgreSQL server that is not there yet, is
+    starting up or has no place left; `--wait` of the scripts wins over it."""
     admin_password: SecretStr | None = None
-    """What create_admin_account sets where neither a file nor a pipe gives it a password."""
+    """What `create_admin_account` sets where neither a pipe nor a file gives it a password."""
     token_max_days: int = Field(default=365, ge=1, le=3650)
-    """Days that a token lives at most."""
-
+    """Days that a service's token lives at most."""
     traceback: bool = False
-    """Whether an expected error shows its traceback, for whoever looks for its cause in the code."""
+    """Whether expected errors show their traceback, for whoever looks for their cause in the code."""
 
     def __init__(self, **values: Any) -> None:
         # The library would read the file by its own rules first.

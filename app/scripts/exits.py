@@ -2,7 +2,7 @@
 
 import errno
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import typer
@@ -13,23 +13,43 @@ from app.core.exits import end_of, exit_code_of, note_commit, wants_traceback
 from app.core.signals import signals_heeded
 from app.core.streams import Closed, Output, finish, say, speak_utf8
 
-EXIT_CODES = (
-    "Exit codes: 0 done, or nothing to do; 1 refused, or ended by the database: nothing was written;"
-    " 2 wrong usage or settings; 6 the database cannot be used; 8 the output cannot be written;"
-    " 129 hung up (SIGHUP); 130 interrupted; 143 terminated (SIGTERM)."
-)
-"""Of the database scripts."""
+MEANINGS = {
+    0: "done, or nothing to do",
+    1: "refused, or ended by the database: nothing was written",
+    2: "wrong usage or settings",
+    6: "the database cannot be used",
+    8: "the output cannot be written",
+    129: "hung up (SIGHUP)",
+    130: "interrupted",
+    143: "terminated (SIGTERM)",
+}
+"""Exit codes of the database scripts, and of alembic in this project."""
 
-ACCOUNT_EXIT_CODES = (
-    "Exit codes: 0 done, or already so; 1 ended by the database: nothing was written;"
-    " 2 wrong usage or settings; 3 conflict with what is there;"
-    " 4 against the policy (password, expiry, scope); 5 not found; 6 the database cannot be used or is"
-    " behind the newest schema; 7 lock timeout; 8 the output cannot be written;"
-    " 9 nobody knows whether it was done: the answer to the commit is lost;"
-    " 10 tokens expire soon (--check-expiry); 129 hung up (SIGHUP);"
-    " 130 interrupted; 143 terminated (SIGTERM)."
-)
-"""Of the account scripts."""
+ACCOUNT_MEANINGS = {
+    0: "done, or already so",
+    1: "ended by the database: nothing was written",
+    2: "wrong usage or settings",
+    3: "conflict with what is there",
+    4: "against the policy (password, expiry, scope)",
+    5: "not found",
+    6: "the database cannot be used or is behind the newest schema",
+    7: "lock timeout",
+    8: "the output cannot be written",
+    9: "nobody knows whether it was done: the answer to the commit is lost",
+    10: "tokens expire soon (--check-expiry)",
+    129: "hung up (SIGHUP)",
+    130: "interrupted",
+    143: "terminated (SIGTERM)",
+}
+"""Those of the account scripts."""
+
+
+def _told(meanings: Mapping[int, str]) -> str:
+    """How the help of a script says what it ends with."""
+    return f"Exit codes: {'; '.join(f'{code} {means}' for code, means in meanings.items())}."
+
+
+EXIT_CODES, ACCOUNT_EXIT_CODES = _told(MEANINGS), _told(ACCOUNT_MEANINGS)
 
 TOKENS_EXPIRE = 10
 """What --check-expiry ends with where it finds some, so that a scheduled run can raise an alarm."""

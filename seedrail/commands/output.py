@@ -12,12 +12,20 @@ from rich.text import Text
 from seedrail.quoting import defused
 
 UNWRITABLE, INTERRUPTED = 8, 130
-EXIT_CODES = (
-    "Exit codes: 0 done; 1 refused, or not to be told; 2 wrong usage; 6 the database cannot be used;"
-    " 8 the output cannot be written; 10 there are changes to make; 11 a run would be refused for conflicts;"
-    " 12 seeded rows were edited;"
-    " 130 interrupted."
-)
+MEANINGS = {
+    0: "done; of plan and status: there is nothing to do",
+    1: "refused, or not to be told",
+    2: "wrong usage",
+    6: "the database cannot be used",
+    UNWRITABLE: "the output cannot be written",
+    10: "there are changes to make",
+    11: "a run would be refused for conflicts",
+    12: "seeded rows were edited",
+    INTERRUPTED: "interrupted",
+}
+"""What a command ends with."""
+EXIT_CODES = f"Exit codes: {'; '.join(f'{code} {means}' for code, means in MEANINGS.items())}."
+"""How each command's help says so."""
 _STYLES = {"+": "green", "-": "red", "!": "yellow"}
 
 

@@ -26,12 +26,20 @@ class Line(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """
 
     table: str
+    """The table."""
     id: Annotated[str, Meta(min_length=36, max_length=36)]
+    """The seed id, which is made of the table and the natural key, and never changes."""
     row: Raw = Raw()
+    """The row's natural key in words: column by column, a link as its parent's key."""
     old: Raw = Raw()
+    """The columns before: of a row that is deleted, all that are not NULL; of an update, what changes."""
     new: Raw = Raw()
+    """The columns after: of a row that is inserted, all that are not NULL; of an update, what changes."""
     release: bool = False
+    """`true`: the row left its document, and the seed lets go of it (`-x seed_removed=release`). No statement
+    touches the live row."""
     returns: bool = field(default=False, name="return")
+    """`true`: a row that was released is in its document again, with what differs."""
 
     @property
     def seed_row(self) -> tuple[str, str]:

@@ -2,7 +2,8 @@
 a stack of claims: one wherever the seed met a value that was not its own.
 
 A cell is a column of a seeded row; the column EXISTS says whether the row is there. Claims are pushed, and
-dropped by a way down below their position; none is ever changed. docs/explanation/merge.md says what they mean.
+dropped by a way down below their position; none is ever changed. docs/explanation/merge.md says what they
+mean.
 """
 
 from typing import Any

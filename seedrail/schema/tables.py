@@ -87,21 +87,29 @@ class Reference:
 
 @dataclass(frozen=True)
 class FrozenTable:
-    """A seed table as it was when a revision was made.
-
-    `defaults` are columns that no row names, so that the server's defaults stand.
-    """
+    """A seed table as it was when a revision was made."""
 
     name: str
+    """The table's name."""
     set: str
+    """The seed set that it belongs to."""
     id: str
+    """Its primary key's column, which holds the seed id."""
     key: tuple[str, ...]
+    """The columns of its natural key."""
     columns: Mapping[str, FrozenColumn]
+    """Each seeded column and its type, with a `?` where it may be NULL."""
     volatile: tuple[str, ...]
+    """Columns that are neither seeded nor compared."""
     foreign_keys: Mapping[str, FrozenForeignKey]
+    """Each column that is a link, and the table and column that it leads to, with a `?` where that row need
+    not be there."""
     referenced_by: tuple[Reference, ...]
+    """The foreign keys that point at the table: whose they are, by which columns, and to which."""
     defaults: Mapping[str, ServerDefault] = field(default_factory=dict)
+    """Columns that no row names, so that the server's defaults stand, with these where they are literals."""
     uniques: tuple[Unique, ...] = ()
+    """Its unique keys, where there are others than the natural key."""
 
     def without(self, names: Container[str]) -> "FrozenTable":
         """The table with some columns left to their server defaults."""

@@ -62,15 +62,3 @@ def test_documents_name_no_machine_and_no_unknown_host(document: Path) -> None:
     assert not re.findall(r"(?:^|[\s`\"'(=<>])/[A-Za-z]\w*/\S*", text, flags=re.M)
     hosts = re.findall(r"[a-z+]+://(?:[^\s/@`'\"]*@)?([^\s/`'\")]+)", text)
     assert {host for host in hosts if host not in HOSTS | {"host:5432"}} == set()
-
-
-def test_the_page_of_settings_lists_those_that_exist() -> None:
-    from app.core.config import Settings
-
-    rows = re.findall(
-        r"^\| `([A-Z_]+)` \|", (ROOT / "docs/reference/settings.md").read_text("utf-8"), flags=re.M
-    )
-    fields = {f"APP_{name}".upper() for name in Settings.model_fields if name != "database_url"}
-    assert sorted(rows) == sorted({"DATABASE_URL", *fields})
-    example = (ROOT / ".env.example").read_text("utf-8")
-    assert all(f"#{row}=" in example for row in rows)

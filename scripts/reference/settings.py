@@ -1,0 +1,55 @@
+"""The table of settings: names, defaults and what they take from the class, meanings from its docstrings."""
+
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from app.core.config import Settings
+from scripts.reference import told
+from scripts.reference.told import code, docs_of
+
+
+def table() -> str:
+    """All settings."""
+    docs = docs_of(Settings)
+    return told.table(
+        ("setting", "default", "takes", "means"), (_row(name, docs[name]) for name in Settings.model_fields)
+    )
+
+
+def _row(name: str, means: str) -> Iterator[str]:
+    field = Settings.model_fields[name]
+    yield code(field.validation_alias or f"{Settings.model_config['env_prefix']}{name.upper()}")
+    yield _default(field.default)
+    yield ", ".join(_takes(field))
+    yield means
+
+
+def _default(value: Any) -> str:
+    if value is None:
+        return "none"
+    if value == "":
+        return "empty"
+    return code(str(value).lower() if isinstance(value, bool) else f"{value:g}" if _number(value) else value)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def _takes(field: FieldInfo) -> Iterator[str]:
+    kind: Any = field.annotation
+    if get_origin(kind) is Literal:
+        yield from map(code, get_args(kind))
+    elif isinstance(kind, type) and issubclass(kind, Enum):
+        yield from (code(member.value) for member in kind)
+    elif kind is bool:
+        yield "`true`, `false`"
+    elif kind in (int, float):
+        bounds = {type(one).__name__: one for one in field.metadata}
+        least = f"{bounds['Ge'].ge:g}" if "Ge" in bounds else "more than 0"
+        yield f"{least} to {bounds['Le'].le:,}"
+    else:
+        yield "text"
