@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -192,6 +193,10 @@ class SeedDialect(ABC):
     def fire_deferred(self) -> Iterable[sa.Executable]:
         """Statements that let happen now what was put off to the end of the transaction."""
         return ()
+
+    def files(self, connection: Connection) -> list[Path]:
+        """The files that hold the database, where it is this process that writes them."""
+        return []
 
     @abstractmethod
     def uniques(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Unique]]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -231,6 +232,10 @@ class SQLiteDialect(SeedDialect):
             return sa.func.strftime(form, edge, sa.literal(sign) + sa.cast(days, sa.Text()) + " days")
 
         return sa.case((sa.type_coerce(high, sa.Text()) < "9990", moved(high, "+")), else_=moved(low, "-"))
+
+    def files(self, connection: Connection) -> list[Path]:
+        named = [row.file for row in connection.execute(sa.text("PRAGMA database_list")) if row.file]
+        return [Path(file + end) for file in named for end in ("", "-journal", "-wal", "-shm")]
 
     def uniques(self, connection: Connection, tables: Sequence[str]) -> dict[str, list[Unique]]:
         found: dict[str, list[Unique]] = {name: [] for name in tables}

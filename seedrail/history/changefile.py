@@ -8,7 +8,6 @@ format 1 are read: they have no words, and are sorted by table and seed id.
 import gzip
 import hashlib
 import json
-import os
 import re
 import zlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -30,6 +29,7 @@ from seedrail.history.changes import Change, Row, State
 from seedrail.history.lines import RESTORE, Line, decode_lines
 from seedrail.schema.identity import canonical_json, canonical_object, words
 from seedrail.schema.tables import FrozenTable, in_foreign_key_order
+from seedrail.whole_files import written_whole
 
 FORMAT = 2
 FORMATS = (1, 2)
@@ -142,15 +142,8 @@ def sha256(content: bytes) -> str:
 def write(path: Path, content: bytes) -> None:
     """Put a change file in place whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_whole(path) as file:
+        file.write(content)
 
 
 def unpacked(file: BufferedReader) -> IO[bytes] | gzip.GzipFile:

@@ -173,8 +173,14 @@ class SeedRun:
 
         return planned
 
+    def begin_report(self) -> None:
+        """Begin the report that the run was asked for."""
+        connection = online(self.context)
+        if connection is not None:
+            self.answers.begin(dialect_named(connection.dialect.name).files(connection))
+
     def _end_report(self) -> None:
-        self.answers.begin()
+        self.begin_report()
         self.answers.end()
         if self.answers.unused:
             log.warning(
@@ -294,7 +300,7 @@ class SeedRun:
 
         moved: Counter[tuple[str, str]] = Counter()
         models = self.catalog.models if self.context.as_sql else {}
-        self.answers.begin()
+        self.begin_report()
         for stop in (*self.stops(source, target), target):
             move = Move(self.rail, source, stop, names, self.options, models, self.answers, target)
             try:

@@ -77,9 +77,15 @@ def _look(run: SeedRun, connection: Connection, heads: tuple[str, ...], target: 
     revisions = [step.revision for step in steps if isinstance(step, RevisionStep)]
     schema = tuple(one.revision for one in revisions if not is_seed(one))
     seeds = tuple(one.revision for one in revisions if is_seed(one))
-    run.answers.begin()
-    left_out, to_come, outcomes = _moves(run, connection, steps, heads, up=up, ahead=up and schema, rows=rows)
-    run.answers.end()
+    run.begin_report()
+    try:
+        left_out, to_come, outcomes = _moves(
+            run, connection, steps, heads, up=up, ahead=up and schema, rows=rows
+        )
+        run.answers.end()
+    finally:
+        # Where it cannot be planned, this is closed.
+        run.answers.abandon()
     history = run.rail.history
     before = history.applied(heads)
     after = before | {*schema, *seeds} if up else before - {*schema, *seeds}

@@ -6,15 +6,16 @@ same cell of the same move, and the same values.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Literal
 
 import msgspec
 
 from seedrail.errors import FAULT_LIMIT, OptionError, SeedError
+from seedrail.files import Unreadable, read_document
+from seedrail.merge.report.report_file import ReportFile
 from seedrail.quoting import one_line, quoted, shown
 from seedrail.run_options import Policy
 
@@ -127,23 +128,18 @@ class Answers:
         self.name = decisions
         self._made = _read(Path(decisions)) if decisions else {}
         self._used: set[tuple[str, str]] = set()
-        self._file: TextIO | None = None
-        if self.report is not None and not self.report.parent.is_dir():
+        self._file: ReportFile | None = None
+        if self.report is not None and not os.path.isdir(self.report.parent):
             raise OptionError(f"seed_report: there is no folder {shown(self.report.parent)}")
 
     def __bool__(self) -> bool:
         """Whether the run was asked for either."""
         return self.report is not None or bool(self.name)
 
-    def begin(self) -> None:
-        """Begin the report, beside the file whose place it will take; OptionError where that cannot be."""
-        if self.report is None or self._file is not None:
-            return
-        partial = self.report.with_name(f"{self.report.name}.partial")
-        try:
-            self._file = partial.open("w", encoding="utf-8")
-        except OSError as error:
-            raise OptionError(f"seed_report: cannot write {shown(partial)}: {error.strerror}") from None
+    def begin(self, database: Collection[Path] = ()) -> None:
+        """Begin the report of a run that works on the files of a `database`."""
+        if self.report is not None and self._file is None:
+            self._file = ReportFile(self.report, database)
 
     def of(self, source: str, target: str) -> list[Decision]:
         """The decisions made for a move."""
@@ -154,24 +150,18 @@ class Answers:
         """Add conflicts to the report."""
         if self._file is not None:
             for entry in entries:
-                self._file.write(msgspec.json.encode(entry).decode() + "\n")
+                self._file.write(msgspec.json.encode(entry))
 
     def end(self) -> None:
         """The report is whole: it takes its place."""
-        if self._file is None or self.report is None:
-            return
-        with self._file as file:
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(self.report)
-        self._file = None
+        if self._file is not None:
+            file, self._file = self._file, None
+            file.end()
 
     def abandon(self) -> None:
         """The run ended by something else than conflicts: what was there stays."""
         if self._file is not None:
-            self._file.close()
-            with suppress(OSError):
-                Path(self._file.name).unlink()
+            self._file.abandon()
             self._file = None
 
     @property
@@ -184,9 +174,9 @@ def _read(path: Path) -> Mapping[tuple[str, str], list[Decision]]:
     made: dict[tuple[str, str], list[Decision]] = {}
     decoder, seen = msgspec.json.Decoder(Entry), set()
     try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise OptionError(f"seed_decisions: cannot read {shown(path)}: {error.strerror}") from None
+        lines = read_document(path).split(b"\n")
+    except Unreadable as why:
+        raise OptionError(f"seed_decisions: {shown(path)} {why}") from None
     for number, text in enumerate(lines, start=1):
         if not text.strip():
             continue

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from app.features.catalog import seed_catalog
 from seedrail import ChangeFileError, Rail
-from seedrail.history import changefile
 from seedrail.history.changefile import ChangeFile, Header, encode, sha256, write
 from seedrail.history.changes import Change, diff
 from seedrail.schema.identity import seed_id
@@ -316,7 +315,7 @@ def test_a_file_is_put_in_place_whole_or_not_at_all(tmp_path: Path, monkeypatch)
     def power_cut(_: int) -> None:
         raise OSError("power cut")
 
-    monkeypatch.setattr(changefile.os, "fsync", power_cut)
+    monkeypatch.setattr("os.fsync", power_cut)
     with pytest.raises(OSError, match="power cut"):
         write(path, b"second")
     assert path.read_bytes() == b"first"
