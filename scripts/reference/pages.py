@@ -17,8 +17,16 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "tables of a header": changefiles.tables,
     "lines of a change file": changefiles.lines,
     "types of columns": changefiles.types,
+    "the job for pull requests": lambda: fenced("yaml", ".github/workflows/seeds.yml"),
+    "the job in a cluster": lambda: fenced("yaml", "deploy/seed-job.yaml"),
 }
 """What can be written, by the name that a page asks for it by."""
+
+
+def fenced(language: str, path: str) -> str:
+    """A file of the repository, whole."""
+    return f"```{language}\n{(ROOT / path).read_text('utf-8')}```"
+
 
 _PART = re.compile(r"(?<=^<!-- from code: )(.+?)( -->\n).*?(?=^<!-- end of code -->$)", re.M | re.S)
 

@@ -24,6 +24,14 @@ _STEP = re.compile(
 )
 
 
+_WHO = {
+    f"GIT_{role}_{what}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "Bob"), ("EMAIL", "bob@example.org"))
+}
+"""Whoever types the commands, to git."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One marked block of a document."""
@@ -85,6 +93,26 @@ class Story:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(one.body, "utf-8")
 
+    def _like(self, one: Step) -> None:
+        """`like: PAGE` writes the files that another page shows, where the reader was sent there."""
+        for other in steps(one.argument):
+            if other.verb == "file":
+                self._file(other)
+
+    def _patch(self, one: Step) -> None:
+        """`patch: PATH` is an edit of a file, shown as a diff without places."""
+        path = self.root / one.argument
+        text = path.read_text("utf-8")
+        old, new = (
+            "".join(line[1:] for line in one.body.splitlines(True) if line[0] in f" {sign}") for sign in "-+"
+        )
+        assert text.count(old) == 1, f"{one.argument} has not once:\n{old}"
+        path.write_text(text.replace(old, new), "utf-8")
+
+    def _do(self, one: Step) -> None:
+        """`do: COMMAND` is what others have done before the reader comes, and no reader sees."""
+        self.sh(one.argument)
+
     def _make(self, one: Step) -> None:
         """Tried by its own test, in a clean copy; here the environment is there already."""
         self.sh("python -m app.scripts.db.seed")
@@ -114,7 +142,7 @@ class Story:
         if self.database.kind == "postgresql":
             url = make_url(self.database.url).set(drivername="postgresql")
             kept["DATABASE_URL"] = url.render_as_string(hide_password=False)
-        return {**kept, "PATH": self._path(), "PYTHONPATH": self.path, "PYTHONUNBUFFERED": "1"}
+        return {**kept, **_WHO, "PATH": self._path(), "PYTHONPATH": self.path, "PYTHONUNBUFFERED": "1"}
 
     def _path(self) -> str:
         client = str(Path(self.database.client[0]).parent)

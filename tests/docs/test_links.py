@@ -9,7 +9,7 @@ import pytest
 from tests.docs.story import DOCUMENTS, steps, tracked
 from tests.support.project import ROOT
 
-HOSTS = {"keepachangelog.com", "docs.e3sm.org", "localhost:5432"}
+HOSTS = {"keepachangelog.com", "docs.e3sm.org", "localhost:5432", "database:5432"}
 """The hosts that documents may name."""
 
 in_each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

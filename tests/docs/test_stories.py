@@ -24,7 +24,7 @@ ONE_DATABASE = pytest.mark.parametrize(
 
 
 CHANGE_FILES = "docs/reference/change-files.md"
-OF_ANOTHER_PROJECT = {"docs/seeding-your-own.md"}
+OF_ANOTHER_PROJECT = ["docs/how-to/from-seed-py.md", "docs/seeding-your-own.md"]
 OF_THE_CATALOG = [
     name
     for name in (str(path.relative_to(ROOT)) for path in DOCUMENTS)
@@ -87,12 +87,15 @@ def test_git_shows_change_files_in_words_as_their_page_says(tmp_path: Path) -> N
 @pytest.mark.early
 @ONE_DATABASE
 @pytest.mark.long
-def test_the_engine_works_in_another_project_as_its_guide_says(database: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", OF_ANOTHER_PROJECT)
+def test_the_engine_works_in_another_project_as_a_page_says(
+    database: Database, tmp_path: Path, page: str
+) -> None:
     root = tmp_path / "shop"
     root.mkdir()
     used = embedded(database, root / "shop.db")
     try:
         # As installed from this checkout.
-        Story(root, used, path=str(ROOT)).tell("docs/seeding-your-own.md")
+        Story(root, used, path=str(ROOT)).tell(page)
     finally:
         used.close()
