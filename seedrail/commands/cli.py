@@ -7,8 +7,6 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 
 from seedrail.commands.database.environment import in_environment, told
 from seedrail.commands.history import render
@@ -16,7 +14,6 @@ from seedrail.commands.history.show import show
 from seedrail.commands.output import EXIT_CODES, exit_codes, write
 from seedrail.commands.project import config_of, rail_of
 from seedrail.commands.setup.typed import setup
-from seedrail.history.rail import Rail
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -241,20 +238,9 @@ def doctor_command(
 ) -> None:
     """Ask of the project and its database whether they are ready for seeds, and say what to mend."""
     from seedrail.commands.database import doctor
-    from seedrail.integration.look import FAULT, Finding, examiner, of_history
 
-    found: list[Finding] = []
     with exit_codes():
-        config = told(config_of(*context.obj), x or (), quiet=quiet)
-        findings = list(of_history(Rail(ScriptDirectory.from_config(config))))
-        try:
-            in_environment(config, examiner(found))
-        except CommandError as error:
-            found.append(Finding("environment", FAULT, *str(error).split("\n  ", 1)))
-        except SystemExit as ended:
-            # The application's env.py has said why.
-            found.append(Finding("environment", FAULT, f"env.py ended with {ended.code} and a message"))
-        findings += found
+        findings = doctor.examined(told(config_of(*context.obj), x or (), quiet=quiet))
         write(doctor.as_text(findings) if format_ == "text" else doctor.as_json(findings))
         raise typer.Exit(doctor.exit_code(findings))
 

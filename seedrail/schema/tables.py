@@ -178,10 +178,10 @@ class FrozenTable:
 def freeze(declared: SeedTable, seed_set: str) -> FrozenTable:
     """The frozen form of a declaration; SetupError where the table cannot be seeded safely."""
     table = declared.table
-    _check_schema(table, table.name)
-    identity = _identity(table)
+    check_schema(table, table.name)
+    identity = identity_of(table)
     columns = {
-        column.name: _frozen_column(column, f"{table.name}.{column.name}")
+        column.name: frozen_column(column, f"{table.name}.{column.name}")
         for column in table.columns
         if column.name != identity and column.name not in declared.volatile and not is_generated(column)
     }
@@ -204,13 +204,15 @@ def is_generated(column: sa.Column[Any]) -> bool:
     return column.computed is not None or column.identity is not None
 
 
-def _frozen_column(column: sa.Column[Any], where: str) -> FrozenColumn:
+def frozen_column(column: sa.Column[Any], where: str) -> FrozenColumn:
+    """A column's frozen form; SetupError, at `where`, for one that seeds cannot hold."""
     type_ = ColumnType.freeze(column.type, where)
     check_binding(column.type, type_, where)
     return FrozenColumn(type_, bool(column.nullable), server_default(column, type_))
 
 
-def _check_schema(table: sa.Table, what: str) -> None:
+def check_schema(table: sa.Table, what: str) -> None:
+    """Raise SetupError, of `what`, where a model names its table's schema."""
     if table.schema is not None:
         raise SetupError(
             f"{what}: the model puts the table {table.name} into the schema {table.schema!r}, and seeds are"
@@ -236,11 +238,12 @@ def in_foreign_key_order(tables: Iterable[FrozenTable]) -> list[FrozenTable]:
     return ordered
 
 
-def _identity(table: sa.Table) -> str:
+def identity_of(table: sa.Table) -> str:
+    """The column that holds the seed id; SetupError where the primary key is something else."""
     keys = list(table.primary_key.columns)
     if len(keys) != 1 or not isinstance(keys[0].type, sa.Uuid):
         raise SetupError(f"{table.name}: a seed table needs a primary key of one UUID column")
-    _frozen_column(keys[0], f"{table.name}.{keys[0].name}")
+    frozen_column(keys[0], f"{table.name}.{keys[0].name}")
     return keys[0].name
 
 
@@ -261,16 +264,18 @@ def _foreign_keys(declared: SeedTable, columns: Mapping[str, FrozenColumn]) -> d
         names = [column.name for column in constraint.columns]
         if not set(names) & set(columns):
             continue
-        target = constraint.referred_table
-        _check_schema(target, f"{declared.table.name}.{names[0]}")
-        if len(names) != 1 or constraint.elements[0].column.name != _identity(target):
-            raise SetupError(
-                f"{declared.table.name}.{','.join(names)}: a seeded foreign key must hold the id of one row"
-            )
-        keys[names[0]] = FrozenForeignKey(
-            target.name, _identity(target), names[0] in declared.missing_as_null
-        )
+        keys[names[0]] = link_of(constraint, optional=names[0] in declared.missing_as_null)
     return dict(sorted(keys.items()))
+
+
+def link_of(constraint: sa.ForeignKeyConstraint, *, optional: bool = False) -> FrozenForeignKey:
+    """A foreign key's frozen form; SetupError for one that does not hold the seed id of one row."""
+    names, target = [column.name for column in constraint.columns], constraint.referred_table
+    where = f"{constraint.table.name}.{','.join(names)}"
+    check_schema(target, where)
+    if len(names) != 1 or constraint.elements[0].column.name != identity_of(target):
+        raise SetupError(f"{where}: a seeded foreign key must hold the id of one row")
+    return FrozenForeignKey(target.name, identity_of(target), optional)
 
 
 def _references(table: sa.Table) -> tuple[Reference, ...]:

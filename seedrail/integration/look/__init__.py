@@ -1,25 +1,20 @@
 """What commands see of a database through env.py: they take no locks, and what they write is taken back."""
 
 from seedrail.integration.look.blame import Blame, CellBlame, Met, blamer, said
-from seedrail.integration.look.health import FAULT, Finding, examiner, of_history
 from seedrail.integration.look.rows import Verified, verifier
 from seedrail.integration.look.status import SetStatus, Status, teller
 from seedrail.integration.look.way import Way, looker
 
 __all__ = [
-    "FAULT",
     "Blame",
     "CellBlame",
-    "Finding",
     "Met",
     "SetStatus",
     "Status",
     "Verified",
     "Way",
     "blamer",
-    "examiner",
     "looker",
-    "of_history",
     "said",
     "teller",
     "verifier",

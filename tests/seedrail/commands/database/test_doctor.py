@@ -1,10 +1,14 @@
 """`seedrail doctor`, as a process in a copy of the project."""
 
 import json
+import subprocess
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from tests.support.adopters import Adopter
+from tests.support.databases import Database
 from tests.support.project import Project
 
 
@@ -88,3 +92,81 @@ def test_a_database_that_cannot_be_reached_is_a_fault(sqlite_project: Project) -
     assert outcome.code == 1
     assert "- environment  env.py ended with 6" in outcome.out
     assert "secret" not in outcome.text
+
+
+def test_each_table_is_seeded_or_says_why_it_cannot_be(sqlite_project: Project) -> None:
+    outcome = sqlite_project.run("seedrail.commands", "doctor", "--quiet", "--format", "json")
+    tables = {one["name"]: one for one in findings(sqlite_project, 0)["tables"]["tables"]}
+    assert tables["machines"] == {
+        "name": "machines", "state": "seeded", "set": "machines", "keys": [["name"]],
+        "volatile": [], "reasons": [],
+    }  # fmt: skip
+    assert tables["audit_events"]["reasons"][0]["mend"].startswith("give it a unique constraint")
+    assert [one["question"] for one in json.loads(outcome.out) if "tables" in one] == ["tables"]
+    text = sqlite_project.run("seedrail.commands", "doctor", "--quiet").out
+    assert "artifacts       seeded in simulations, by (simulation_id, kind, uri)\n" in text
+    assert "audit_events    cannot be seeded\n" in text
+
+
+@pytest.fixture
+def adopter(sqlite: Database, tmp_path: Path) -> Adopter:
+    return Adopter.made(tmp_path / "adopter", sqlite)
+
+
+def asked(adopter: Adopter, code: int) -> dict[str, dict[str, str]]:
+    out = adopter.seedrail("doctor", "--quiet", "--format", "json", code=code).out
+    return {one["question"]: one for one in json.loads(out)}
+
+
+def test_a_project_without_seeds_is_told_of_its_tables_and_of_init(adopter: Adopter) -> None:
+    found = asked(adopter, 1)
+    assert found["history"]["mend"] == "seedrail init makes it"
+    assert found["settings"]["state"] == "warning"
+    assert "seedrail init" in found["environment"]["mend"]
+    assert "tags  can be seeded, by (name)\n" in adopter.seedrail("doctor", "-q", code=1).out
+    adopter.seedrail("init", "--write-env", "--seeds", "seeds:seed_catalog")
+    assert {name for name, one in asked(adopter, 0).items() if one["state"] != "ok"} == {
+        "documents",
+        "revision",
+    }
+    assert "tags  seeded in tags, by (name)\n" in adopter.seedrail("doctor", "-q").out
+
+
+def test_a_template_and_a_git_that_are_in_the_way_are_named(adopter: Adopter) -> None:
+    adopter.seedrail("init", "--write-env")
+    adopter.edit("migrations/script.py.mako", '${imports if imports else ""}', "")
+    subprocess.run(["git", "init", "-q"], cwd=adopter.root, check=True)
+    adopter.edit(".gitattributes", "migrations/seeds/* -text", "#")
+    found = asked(adopter, 1)
+    assert found["template"]["mend"].startswith('add `${imports if imports else ""}` below its imports')
+    assert found["git"]["state"] == "warning"
+    (adopter.root / "migrations/script.py.mako").unlink()
+    assert "restore it" in asked(adopter, 1)["template"]["mend"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("import nothing_there", "ModuleNotFoundError: No module named 'nothing_there'"),
+        ("(", "SyntaxError: "),
+        ("raise ValueError('\\x1b[2J\\n')", "ValueError: "),
+    ],
+)  # fmt: skip
+def test_an_env_py_that_fails_is_a_fault(damage: str, words: str, adopter: Adopter) -> None:
+    adopter.edit("migrations/env.py", "from models import metadata", damage)
+    told = adopter.seedrail("doctor", "-q", code=1)
+    assert f"- environment  env.py fails: {words}" in told.out
+    assert "\x1b" not in told.out
+
+
+def test_a_table_that_its_set_cannot_fill_is_a_warning(adopter: Adopter) -> None:
+    adopter.edit(
+        "models.py", "unique=True)", "unique=True), sa.Column('created_at', sa.DateTime, nullable=False)"
+    )
+    adopter.seedrail("init", "--write-env", "--seeds", "seeds:seed_catalog")
+    found = asked(adopter, 0)["tables"]
+    assert (found["state"], found["mend"]) == ("warning", "mend what is said of tags")
+    assert (
+        "created_at: is left to the database, which has no value for it"
+        in adopter.seedrail("doctor", "-q").out
+    )

@@ -1,55 +1,22 @@
-"""Whether a project and its database are ready for seeds: one finding a question, each with what to do."""
+"""What env.py and the database say: its seeds, its tables, its logging; driver, rights, where it stands."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection
 
 from seedrail.dialects import dialect_named
 from seedrail.errors import SeedError
-from seedrail.history.history import SEED_BASE, is_seed
-from seedrail.history.rail import ORPHAN, RESTORE_OR_DELETE, Rail
+from seedrail.history.history import is_seed
 from seedrail.integration.autogenerate import pending_changes
+from seedrail.integration.health.findings import FAULT, OK, WARNING, Finding, fault
+from seedrail.integration.health.tables import CAN, CANNOT, SEEDED, seedable
 from seedrail.integration.look.looking import Heads, looking, named
 from seedrail.integration.run import SeedRun
 from seedrail.quoting import numbered, shown
-from seedrail.schema.tables import FrozenTable
-
-OK, WARNING, FAULT = "ok", "warning", "fault"
-"""How a question ends: a warning stops nothing."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The answer to one question; `mend` says what to do where it is not `ok`."""
-
-    question: str
-    state: str
-    told: str
-    mend: str = ""
-
-
-def of_history(rail: Rail) -> Iterator[Finding]:
-    """The files: revisions on their rails, change files with their digests."""
-    try:
-        rail.check()
-        rail.verify(rail.revisions)
-    except SeedError as error:
-        yield _fault("history", error)
-        return
-    if not rail.exists:
-        yield Finding(
-            "history", FAULT, f"no revision is named {SEED_BASE}",
-            "make it on top of today's schema: it calls op.create_seed_ledger(version=1)",
-        )  # fmt: skip
-        return
-    yield Finding(
-        "history", OK, f"{numbered(len(rail.revisions), 'seed revision')}, each change file as it was pinned"
-    )
-    for name in rail.orphans():
-        yield Finding("change files", WARNING, f"{shown(name)} {ORPHAN}", RESTORE_OR_DELETE)
+from seedrail.schema.tables import FrozenTable, SeedTable
 
 
 def examiner(found: list[Finding]) -> Callable[..., list[Any]]:
@@ -59,7 +26,39 @@ def examiner(found: list[Finding]) -> Callable[..., list[Any]]:
         found.extend(_of_environment(run, connection, heads))
         return Finding("environment", OK, "env.py gives its seeds to Alembic, and begins its runs with them")
 
-    return looking(ask, found, any_history=True)
+    inner = looking(ask, found, any_history=True)
+
+    def examine(heads: Sequence[str], context: MigrationContext) -> list[Any]:
+        # First, and also of a project that has no seeds yet: its models are what it would like to know about.
+        found.append(_of_tables(context))
+        return inner(heads, context)
+
+    # What is asked of a function that looks.
+    examine.__dict__.update(inner.__dict__)
+    return examine
+
+
+def _of_tables(context: MigrationContext) -> Finding:
+    metadata = context.opts.get("target_metadata")
+    if not metadata:
+        return Finding(
+            "tables", WARNING, "env.py gives Alembic no models: autogenerate compares none",
+            "give target_metadata to context.configure",
+        )  # fmt: skip
+    tables = seedable(metadata, _declared(context))
+    counts = (f"{sum(one.state == state for one in tables):,} {state}" for state in (SEEDED, CAN, CANNOT))
+    odd = [one.name for one in tables if one.state == SEEDED and one.reasons]
+    mend = f"mend what is said of {', '.join(map(shown, odd))}" if odd else ""
+    return Finding("tables", WARNING if odd else OK, ", ".join(counts), mend, tables)
+
+
+def _declared(context: MigrationContext) -> dict[str, tuple[str, SeedTable]]:
+    """The seed tables by name, each with its set; none where the sets cannot be had, as is said elsewhere."""
+    try:
+        sets = SeedRun.of(context).catalog.sets
+    except Exception:  # the application's own function, which may fail in any way
+        return {}
+    return {table.table.name: (one.name, table) for one in sets for table in one.tables}
 
 
 def _of_environment(run: SeedRun, connection: Connection, heads: Heads) -> Iterator[Finding]:
@@ -70,7 +69,7 @@ def _of_environment(run: SeedRun, connection: Connection, heads: Heads) -> Itera
         tables = list(run.catalog.tables.values())
         yield Finding("seed sets", OK, ", ".join(shown(one.name) for one in run.catalog.sets) or "none")
     except SeedError as error:
-        yield _fault("seed sets", error)
+        yield fault("seed sets", error)
     yield from _of_rights(connection, [table.name for table in tables])
     if tables:
         yield _of_documents(run)
@@ -84,7 +83,7 @@ def _of_loggers() -> Finding:
     return Finding(
         "logging", WARNING, f"not set up: {told} nowhere",
         "add seedrail to the keys of [loggers] in alembic.ini, and a section [logger_seedrail] with"
-        " level = INFO, handlers =, qualname = seedrail",
+        " level = INFO, handlers =, qualname = seedrail; seedrail init writes it",
     )  # fmt: skip
 
 
@@ -121,7 +120,7 @@ def _of_documents(run: SeedRun) -> Finding:
     try:
         pending = pending_changes(run)
     except SeedError as error:
-        return _fault("documents", error)
+        return fault("documents", error)
     if pending is None:
         return Finding("documents", OK, "all that they say is in revisions")
     return Finding(
@@ -136,7 +135,7 @@ def _of_position(run: SeedRun, heads: Heads) -> Finding:
         applied = run.rail.history.applied(heads)
         run.check_content()
     except SeedError as error:
-        return _fault("revision", error)
+        return fault("revision", error)
     pending = [one for one in run.rail.history.revisions if one.revision not in applied]
     at = ", ".join(heads) or "no revision"
     if not pending:
@@ -145,9 +144,3 @@ def _of_position(run: SeedRun, heads: Heads) -> Finding:
     both = f"{numbered(len(pending) - seeds, 'schema revision')} and {numbered(seeds, 'seed revision')}"
     told = f"at {at}; pending: {both}"
     return Finding("revision", WARNING, told, "alembic upgrade head; seedrail plan says what it would do")
-
-
-def _fault(question: str, error: SeedError) -> Finding:
-    """What an error says, its first line and its advice apart."""
-    told, _, mend = str(error).partition("\n")
-    return Finding(question, FAULT, told, " ".join(mend.split()))
