@@ -62,4 +62,4 @@ alembic-check: dev ## Fail where models or seed documents have changes that no r
 check: lint types alembic-check docs test ## Everything that must pass: format, lint, types, alembic check, docs, tests
 
 clean: ## Remove .venv and caches; the database stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis build *.egg-info

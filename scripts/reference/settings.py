@@ -14,32 +14,26 @@ from scripts.reference.told import code, docs_of
 def table() -> str:
     """All settings."""
     docs = docs_of(Settings)
-    return told.table(
-        ("setting", "default", "takes", "means"), (_row(name, docs[name]) for name in Settings.model_fields)
-    )
+    return told.table(("setting", "means"), (_row(name, docs[name]) for name in Settings.model_fields))
 
 
 def _row(name: str, means: str) -> Iterator[str]:
     field = Settings.model_fields[name]
     yield code(field.validation_alias or f"{Settings.model_config['env_prefix']}{name.upper()}")
-    yield _default(field.default)
-    yield ", ".join(_takes(field))
-    yield means
+    yield f"{means} {_takes(field)}".strip()
 
 
-def _default(value: Any) -> str:
-    if value is None:
-        return "none"
-    if value == "":
-        return "empty"
-    return code(str(value).lower() if isinstance(value, bool) else f"{value:g}" if _number(value) else value)
+def _takes(field: FieldInfo) -> str:
+    """A sentence of the values that it may have, where that is more than a text."""
+    values = ", ".join(_values(field))
+    if not values:
+        return ""
+    default = field.default
+    shown = str(default).lower() if isinstance(default, bool) else str(default).removesuffix(".0")
+    return f"{values}; default {code(shown)}."
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float)
-
-
-def _takes(field: FieldInfo) -> Iterator[str]:
+def _values(field: FieldInfo) -> Iterator[str]:
     kind: Any = field.annotation
     if get_origin(kind) is Literal:
         yield from map(code, get_args(kind))
@@ -49,7 +43,5 @@ def _takes(field: FieldInfo) -> Iterator[str]:
         yield "`true`, `false`"
     elif kind in (int, float):
         bounds = {type(one).__name__: one for one in field.metadata}
-        least = f"{bounds['Ge'].ge:g}" if "Ge" in bounds else "more than 0"
-        yield f"{least} to {bounds['Le'].le:,}"
-    else:
-        yield "text"
+        least = f"{bounds['Ge'].ge:g} to" if "Ge" in bounds else "Above 0, up to"
+        yield f"{least} {bounds['Le'].le:,}"

@@ -94,10 +94,10 @@ class Story:
         path.write_text(one.body, "utf-8")
 
     def _like(self, one: Step) -> None:
-        """`like: PAGE` writes the files that another page shows, where the reader was sent there."""
-        for other in steps(one.argument):
-            if other.verb == "file":
-                self._file(other)
+        """`like: PAGE FILE…` writes files that another page shows, where the reader was sent there."""
+        page, *files = one.argument.split()
+        for file in files:
+            self._file(step(page, "file", file))
 
     def _patch(self, one: Step) -> None:
         """`patch: PATH` is an edit of a file, shown as a diff without places."""
