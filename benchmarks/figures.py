@@ -59,6 +59,8 @@ def _of_size(results: Results, size: int) -> Iterator[Figure]:
         ("downgrade, 1 % edited / clean", "downgrade-1", "downgrade", dict.fromkeys(KINDS, 1.2)),
         ("downgrade, 10 % edited / clean", "downgrade-10", "downgrade", dict.fromkeys(KINDS, 2.0)),
         ("upgrade, 10 % there / clean", "upgrade-10", "upgrade", dict.fromkeys(KINDS, 2.0)),
+        ("seedrail verify / a downgrade's check", "compare", "check", dict.fromkeys(KINDS, 0.6)),
+        ("verify --fast / a downgrade's check", "glance", "check", dict.fromkeys(KINDS, 0.6)),
         ("alembic current / bare", "current", "limit-current", dict.fromkeys(KINDS, 1.3)),
     )
     for title, ours, limit, targets in ratios:

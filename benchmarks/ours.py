@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from alembic.config import CommandLine, Config
 from alembic.script import ScriptDirectory
 
 from benchmarks.contender import FILES, Contender, Task, Work, scratch
+from seedrail.commands.database.environment import Function, in_environment, told
 
 
 def import_everything(task: Task) -> None:
@@ -83,6 +85,41 @@ def verify(task: Task) -> Work:
     def run() -> None:
         rail = Rail(ScriptDirectory.from_config(config))
         rail.verify(rail.revisions)
+
+    return run
+
+
+def check(task: Task) -> Work:
+    """What a downgrade does before it writes: its plan, by which nothing is written."""
+    from seedrail.integration.look import Way, looker
+
+    found: list[Way] = []
+    return _look(task, looker("seed_base", rows=False, found=found), lambda: not found[0].undecided)
+
+
+def compare(task: Task) -> Work:
+    """Every seeded row with what the seed left, and people's rows beside them."""
+    from seedrail.integration.look import Verified, verifier
+
+    found: list[Verified] = []
+    return _look(task, verifier(found), lambda: not found[0].rows)
+
+
+def glance(task: Task) -> Work:
+    """The same, counted by table."""
+    from seedrail.integration.look import Glance, glancer
+
+    found: list[Glance] = []
+    return _look(task, glancer(found), lambda: not any(one.differ for one in found[0].tables))
+
+
+def _look(task: Task, look: Function, is_clean: Callable[[], bool]) -> Work:
+    config = told(_config(task), [], quiet=True)
+
+    def run() -> None:
+        in_environment(config, look, "seed_base")
+        if not is_clean():
+            raise SystemExit("rows differ that nobody has touched")
 
     return run
 
@@ -198,5 +235,10 @@ OURS = (
         plotted=False,
     ),
     Contender("verify", "ours", "verify", verify, kinds=FILES),
+    Contender("check", "ours", "a downgrade's check", check, start="seeded", plotted=False),
+    Contender("compare", "ours", "seedrail verify", compare, start="seeded", limit="check", plotted=False),
+    Contender(
+        "glance", "ours", "seedrail verify --fast", glance, start="seeded", limit="check", plotted=False
+    ),
     Contender("offline", "ours", "offline script", offline),
 )

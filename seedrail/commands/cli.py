@@ -14,6 +14,7 @@ from seedrail.commands.history.show import show
 from seedrail.commands.output import EXIT_CODES, exit_codes, write
 from seedrail.commands.project import config_of, rail_of
 from seedrail.commands.setup.typed import setup
+from seedrail.errors import OptionError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -175,31 +176,39 @@ def status_command(
 @app.command(
     "verify",
     epilog="\b\nExamples:\n  seedrail verify\n  seedrail verify --rows\n"
-    "  seedrail verify --format jsonl\n\n" + EXIT_CODES,
+    "  seedrail verify --fast\n  seedrail verify --format jsonl\n\n" + EXIT_CODES,
 )
 def verify_command(
     context: typer.Context,
     x: Options = None,
     rows: Annotated[bool, typer.Option("--rows", help="List all rows that differ.")] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Count what differs by table, and say no more of it.")
+    ] = False,
     format_: Annotated[RowsFormat, typer.Option("--format", help="How it is written.")] = RowsFormat.text,
     quiet: Quiet = False,
 ) -> None:
     """Verify the change files, and compare every seeded row with what the seed left."""
     from seedrail.commands.database import status
-    from seedrail.integration.look import Verified, verifier
+    from seedrail.integration.look import Glance, Verified, glancer, verifier
 
     found: list[Verified] = []
+    glances: list[Glance] = []
     with exit_codes():
-        _look(context, x, verifier(found), quiet=quiet)
-        verified = found[0]
+        if fast and rows:
+            raise OptionError("--fast does not know which rows differ: leave it out, or --rows")
+        _look(context, x, glancer(glances) if fast else verifier(found), quiet=quiet)
+        if fast:
+            write(status.GLANCES[format_](glances[0]))
+            raise typer.Exit(status.glance_code(glances[0]))
         match format_:
             case RowsFormat.text:
-                write(status.verified_text(verified, all_=rows))
+                write(status.verified_text(found[0], all_=rows))
             case RowsFormat.json:
-                write(status.verified_json(verified))
+                write(status.verified_json(found[0]))
             case RowsFormat.jsonl:
-                write(status.verified_jsonl(verified))
-        raise typer.Exit(status.verified_code(verified))
+                write(status.verified_jsonl(found[0]))
+        raise typer.Exit(status.verified_code(found[0]))
 
 
 @app.command(

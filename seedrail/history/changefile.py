@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from io import BufferedReader
 from itertools import chain
 from operator import lt
@@ -85,7 +85,7 @@ def rank_of(tables: Iterable[str]) -> Rank:
 
 def order_of(tables: Iterable[str]) -> Order:
     """By table, in the order given, and by the rows' words."""
-    rank = rank_of(tables)
+    rank = cache(rank_of(tables))
     return lambda line: (rank(line.table), bytes(line.row), line.id)
 
 

@@ -100,6 +100,11 @@ def lone_or_net(
         yield from net_lines(group, revisions, upward=upward)
         return
     number, lines = group[0]
+    # Mostly one table's new rows: this is seen at once, and a block is sorted by tables.
+    if lines[0].table == lines[-1].table and not [1 for line in lines if line.old or not line.new]:
+        rows = [(line.id, line.new) for line in lines]
+        yield Lone(lines[0].table, "insert" if upward else "delete", revisions[number], rows)
+        return
     for (table, kind), alike in groupby(lines, key=_kind):
         if kind == "other":
             for line in alike:

@@ -2,16 +2,16 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from seedrail.errors import FAULT_LIMIT
 from seedrail.history.rownames import spoken
-from seedrail.integration.look import Status, Verified
-from seedrail.merge.report.drift import DELETED, EDITED, DifferentRow
-from seedrail.quoting import escaped, shown, whole
+from seedrail.integration.look import Glance, Status, Verified
+from seedrail.merge.report.differing import DELETED, EDITED, DifferentRow
+from seedrail.quoting import escaped, numbered, shown, whole
 
 UP_TO_DATE, PENDING, EDITS = 0, 10, 12
 """What the commands end with; what is pending goes before what was edited."""
@@ -25,6 +25,11 @@ def exit_code(status: Status) -> int:
 def verified_code(verified: Verified) -> int:
     """0 where every seeded row is as the seed left it, or as a policy settled it."""
     return EDITS if any(row.kind in (EDITED, DELETED) for row in verified.rows) else UP_TO_DATE
+
+
+def glance_code(glance: Glance) -> int:
+    """0 where every seeded row is to the letter as the seed left it."""
+    return EDITS if any(table.differ for table in glance.tables) else UP_TO_DATE
 
 
 # -- status ----------------------------------------------------------------------------------------------
@@ -90,8 +95,7 @@ def status_json(status: Status) -> Iterator[str]:
 
 def verified_text(verified: Verified, *, all_: bool) -> Iterator[str]:
     """What was verified, how many rows differ, and which."""
-    number = len(verified.revisions)
-    yield f"{number} seed revision{'s have the digests' if number != 1 else ' has the digest'} as pinned"
+    yield _pinned(verified.revisions)
     counts = Counter((row.table, row.kind) for row in verified.rows)
     for (table, kind), number in sorted(counts.items()):
         yield f"{shown(table)}: {number:,} {kind}"
@@ -123,3 +127,43 @@ def verified_jsonl(verified: Verified) -> Iterator[str]:
     rows: Iterable[Any] = map(msgspec.to_builtins, verified.rows)
     for row in rows:
         yield escaped(json.dumps(row, ensure_ascii=False))
+
+
+def _pinned(revisions: Sequence[str]) -> str:
+    number = len(revisions)
+    return f"{number} seed revision{'s have the digests' if number != 1 else ' has the digest'} as pinned"
+
+
+# -- verify --fast ---------------------------------------------------------------------------------------
+
+
+def glance_text(glance: Glance) -> Iterator[str]:
+    """A line a table, and who says more where rows differ."""
+    yield _pinned(glance.revisions)
+    for table in glance.tables:
+        rows = numbered(table.rows, "seeded row")
+        if table.differ:
+            yield f"! {shown(table.table)}: {table.differ:,} of {rows} differ{'s' * (table.differ == 1)}"
+        else:
+            yield f"{shown(table.table)}: {rows} as the seed left {'it' if table.rows == 1 else 'them'}"
+    if glance_code(glance):
+        yield "seedrail verify says which rows these are, and which of them are settled"
+
+
+def glance_json(glance: Glance) -> Iterator[str]:
+    """One object."""
+    yield json.dumps({**msgspec.to_builtins(glance), "tables": _tables(glance)}, ensure_ascii=False, indent=2)
+
+
+def glance_jsonl(glance: Glance) -> Iterator[str]:
+    """An object a table."""
+    for table in _tables(glance):
+        yield escaped(json.dumps(table, ensure_ascii=False))
+
+
+def _tables(glance: Glance) -> list[dict[str, Any]]:
+    return [{"table": one.table, "rows": one.rows, "differ": one.differ} for one in glance.tables]
+
+
+GLANCES = {"text": glance_text, "json": glance_json, "jsonl": glance_jsonl}
+"""By the name of the format."""

@@ -19,7 +19,8 @@ from seedrail.history.rownames import RowNames, flat
 from seedrail.integration.look.looking import Heads, looking
 from seedrail.integration.run import SeedRun
 from seedrail.merge.ledger import ABSENT, CUT, EXISTS, OWNER, PRESENT, SEED, seed_claims
-from seedrail.merge.report.drift import DELETED, EDITED, DifferentRow, different_rows
+from seedrail.merge.report.differing import DELETED, EDITED, DifferentRow
+from seedrail.merge.report.drift import different_rows
 from seedrail.quoting import shown
 from seedrail.schema.identity import as_text
 from seedrail.schema.tables import FrozenTable

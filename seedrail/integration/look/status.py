@@ -17,7 +17,8 @@ from seedrail.integration.look.looking import Heads, looking, named
 from seedrail.integration.run import SeedRun
 from seedrail.merge.decide.cells import is_text
 from seedrail.merge.ledger import ABSENT, CUT, EXISTS, NO_ROW, OWNER, seed_claims, seed_state
-from seedrail.merge.report.drift import DELETED, EDITED, Difference, differences
+from seedrail.merge.report.differing import DELETED, EDITED, Difference
+from seedrail.merge.report.drift import differences
 
 
 @dataclass(frozen=True)

@@ -59,11 +59,11 @@ class BulkLoader:
         if table is not self._table or columns is not self._columns:
             self.end()
             self.create(table)
-            with _wrapped(self.connection):
+            with wrapped(self.connection):
                 self._load = self.dialect.load(self.connection, table, columns)
             self._table, self._columns = table, columns
         if self._load is not None:
-            with _wrapped(self.connection):
+            with wrapped(self.connection):
                 self._load.add(rows)
             self._sent += len(rows)
             self.arrived(len(rows))
@@ -74,7 +74,7 @@ class BulkLoader:
             return
         load, table, sent = self._load, self._table, self._sent
         self._load, self._table, self._sent = None, None, 0
-        with _wrapped(self.connection):
+        with wrapped(self.connection):
             arrived = load.finish()
         if arrived != sent:
             raise rows_missed(table.name, "insert")
@@ -92,7 +92,7 @@ _PAST = {"insert": "inserted", "update": "updated", "delete": "deleted"}
 
 
 @contextmanager
-def _wrapped(connection: Connection) -> Iterator[None]:
+def wrapped(connection: Connection) -> Iterator[None]:
     """The driver's errors as SQLAlchemy's, like those of every other statement."""
     base = connection.dialect.loaded_dbapi.Error
     try:

@@ -5,8 +5,8 @@ of it happens in a savepoint that is taken back, so that its temporary tables ar
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -22,7 +22,7 @@ from seedrail.history.lines import Lone
 from seedrail.history.rail import Rail
 from seedrail.history.rownames import RowNames
 from seedrail.merge.bring_over import bring_over
-from seedrail.merge.database.live import read_live
+from seedrail.merge.database.live import Live, read_live
 from seedrail.merge.database.loads import BulkLoader
 from seedrail.merge.decide import cases
 from seedrail.merge.decide.cells import (
@@ -39,58 +39,29 @@ from seedrail.merge.decide.cells import (
 from seedrail.merge.decide.find import find
 from seedrail.merge.ledger import EXISTS, OWNER, seed_claims, seed_state
 from seedrail.merge.plan import Plan, Statement, parents_of
+from seedrail.merge.report.as_left import AsLeft, has_others, side_by_side
+from seedrail.merge.report.differing import (
+    ADOPTED,
+    DELETED,
+    EDITED,
+    EXTRA,
+    KEPT,
+    Cell,
+    Difference,
+    DifferentRow,
+)
 from seedrail.merge.stage import DELETE, StagedTable, load_changes, staged_table
 from seedrail.progress import Progress
 from seedrail.quoting import said, shown
 from seedrail.run_options import Policy
-from seedrail.schema.tables import in_foreign_key_order
+from seedrail.schema.tables import FrozenTable, in_foreign_key_order
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-EXTRA = "extra"
-"""The kind of somebody's row in a seeded table that belongs to a seeded row."""
-EDITED, DELETED, KEPT, ADOPTED = "edited", "deleted", "kept", "adopted"
-"""Kinds of rows that differ: changed or gone since the seed wrote them; changed or gone before, and kept so
-under a policy; and rows of somebody else's that the seed adopted."""
-
 NAMED = 3
 """How many rows of a table and kind are named."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A column that differs: what the seed left, and what is there, as the database writes it."""
-
-    column: str
-    expected: str | None
-    found: str | None
-
-
-@dataclass(frozen=True)
-class DifferentRow:
-    """One row that differs, and in which of its columns; `kind` is that of a Difference, or EXTRA."""
-
-    kind: str
-    table: str
-    id: str
-    row: Any
-    cells: tuple[Cell, ...] = ()
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Rows of one table that differ from the seed in one way.
-
-    `kind` is `edited`, `deleted`, `kept` (as the policy of an earlier run asked) or `adopted` (somebody's row
-    that was there before the seed's). `rows` are the names of the first, ready to be shown.
-    """
-
-    kind: str
-    table: str
-    count: int
-    rows: tuple[str, ...] = ()
 
 
 def differences(connection: Connection, rail: Rail, *, quiet: bool = True) -> list[Difference]:
@@ -98,18 +69,27 @@ def differences(connection: Connection, rail: Rail, *, quiet: bool = True) -> li
 
     SeedError where the history does not fit the database. No lock is taken: rows may change meanwhile.
     """
-    return _compared(connection, rail, _Comparison.counts, quiet=quiet)
+    return _compared(connection, rail, _Comparison.differences, quiet=quiet)
 
 
 def different_rows(connection: Connection, rail: Rail, *, quiet: bool = True) -> list[DifferentRow]:
     """Each row that differs, with its columns, and people's rows that belong to seeded ones."""
-    return _compared(connection, rail, _Comparison.rows, quiet=quiet)
+    return _compared(connection, rail, _Comparison.different_rows, quiet=quiet)
+
+
+def tables_as_left(connection: Connection, rail: Rail, *, quiet: bool = True) -> list[AsLeft]:
+    """How many rows of each table are to the letter what the seed left there.
+
+    Where all of them are, nothing differs. A row that is not may have been settled, or be as the seed left it
+    in the words of the column's type: `different_rows` says so.
+    """
+    return _compared(connection, rail, _Comparison.tables, quiet=quiet)
 
 
 def _compared(
     connection: Connection,
     rail: Rail,
-    read: "Callable[[_Comparison, Plan], Iterable[T]]",
+    read: "Callable[[_Comparison, Progress], Iterable[T]]",
     *,
     quiet: bool,
 ) -> list[T]:
@@ -125,7 +105,7 @@ def _compared(
             rail.verify(rail.between(SEED_BASE, revision))
             comparison = _Comparison(connection, rail, revision, sets)
             with Progress(shown=not quiet) as progress:
-                found += comparison.run(progress, read)
+                found += read(comparison, progress)
     finally:
         savepoint.rollback()
     return found
@@ -201,15 +181,57 @@ class _Comparison:
         self.names = RowNames(rail, (revision,), tables)
         self.frozen = in_foreign_key_order(table for table in tables if table.set in sets)
 
-    def run(self, progress: Progress, read: "Callable[[_Comparison, Plan], Iterable[T]]") -> list[T]:
+    def differences(self, progress: Progress) -> list[Difference]:
+        """How many rows of each table differ, by kind; the first are named."""
+        return [] if self._is_as_left(progress) else self._run_program(progress, _Comparison._counts)
+
+    def different_rows(self, progress: Progress) -> list[DifferentRow]:
+        """All rows that differ, then those that people added to seeded ones."""
+        if self._is_as_left(progress, others=True):
+            return []
+        return self._run_program(progress, _Comparison._rows_of)
+
+    def tables(self, progress: Progress) -> list[AsLeft]:
+        """How many rows of each table are as the seed left them."""
+        found = self._side_by_side(progress)
+        if found is None or not all(table.told for table in found):
+            found = self._run_program(progress, _Comparison._as_left)
+        return found
+
+    def _is_as_left(self, progress: Progress, *, others: bool = False) -> bool:
+        """Whether nothing differs at all, as far as the rows tell that are read side by side.
+
+        Of what was met, the ledger knows more than the rows do. With `others` somebody's rows that may belong
+        to seeded ones count too: where there are some, they are to be listed.
+        """
+        linked = {table.name for table in self.frozen if others and {*table.key} & {*table.foreign_keys}}
+        if self._known() or any(has_others(self.connection, table) for table in self._named(linked)):
+            return False
+        found = self._side_by_side(progress)
+        return found is not None and all(
+            table.told and not table.differ and not (table.others and table.table in linked)
+            for table in found
+        )
+
+    def _named(self, names: Collection[str]) -> list[FrozenTable]:
+        return [table for table in self.frozen if table.name in names]
+
+    def _side_by_side(self, progress: Progress) -> list[AsLeft] | None:
+        live, staged = self._begin(progress)
+        return side_by_side(self.connection, staged, live.columns, self._rows(progress), progress.advance)
+
+    def _begin(self, progress: Progress) -> tuple[Live, list[StagedTable]]:
         progress.begin("comparing", self.rail.size(SEED_BASE, self.revision))
         live = read_live(self.connection, self.dialect, self.frozen)
-        staged = [
+        return live, [
             staged_table(
                 table, live.columns.get(table.name), live.unseeded.get(table.name, {}), upgrade=False
             )
             for table in self.frozen
         ]
+
+    def _run_program(self, progress: Progress, read: "Callable[[_Comparison, Plan], Iterable[T]]") -> list[T]:
+        _, staged = self._begin(progress)
         self._load(staged, progress)
         plan = self._plan([table for table in staged if table.counts[DELETE]])
         self._compare(plan)
@@ -220,14 +242,20 @@ class _Comparison:
             self.connection.execute(DropTable(temporary))
         return found
 
-    def counts(self, plan: Plan) -> Iterator[Difference]:
-        """How many rows of each table differ, by kind; the first are named."""
+    def _counts(self, plan: Plan) -> Iterator[Difference]:
         for table in plan.tables:
             if table.touched:
                 yield from self._differences(table)
 
-    def rows(self, plan: Plan) -> Iterator[DifferentRow]:
-        """All rows that differ, then those that people added to seeded ones."""
+    def _as_left(self, plan: Plan) -> Iterator[AsLeft]:
+        differ: Counter[str] = Counter()
+        for one in self._counts(plan):
+            differ[one.table] += one.count
+        for table in plan.tables:
+            rows = table.counts[DELETE]
+            yield AsLeft(table.name, rows, rows - differ[table.name])
+
+    def _rows_of(self, plan: Plan) -> Iterator[DifferentRow]:
         for table in plan.tables:
             if table.touched:
                 yield from self._different(plan, table)
@@ -267,10 +295,9 @@ class _Comparison:
             return
 
     def _load(self, staged: Sequence[StagedTable], progress: Progress) -> None:
-        positions = {one.revision: position for position, one in enumerate(self.rail.revisions, start=1)}
         by_name = {table.name: table for table in staged}
         with BulkLoader(self.connection, self.dialect, self._create, progress.advance) as loader:
-            load_changes(self._rows(progress), by_name, positions, loader)
+            load_changes(self._rows(progress), by_name, self._positions, loader)
         for statement in self.dialect.prepare([table.stage for table in staged if table.counts[DELETE]]):
             self.connection.execute(statement)
 
@@ -306,7 +333,6 @@ class _Comparison:
         self.connection.execute(self.dialect.create(table))
 
     def _plan(self, tables: Sequence[StagedTable]) -> Plan:
-        known = self.connection.scalars(sa.select(seed_claims.c.table_name).distinct())
         return Plan(
             tables=tables,
             references={},
@@ -317,8 +343,16 @@ class _Comparison:
             target=0,
             dialect=self.dialect,
             policy=Policy.ABORT,
-            known=frozenset(known),
+            known=self._known(),
         )
+
+    def _known(self) -> frozenset[str]:
+        """The tables of which the ledger has claims."""
+        return frozenset(self.connection.scalars(sa.select(seed_claims.c.table_name).distinct()))
+
+    @property
+    def _positions(self) -> dict[str, int]:
+        return {one.revision: position for position, one in enumerate(self.rail.revisions, start=1)}
 
     def _differences(self, table: StagedTable) -> Iterator[Difference]:
         rows = _kinds(table.name).subquery("differing")

@@ -1,11 +1,13 @@
 """`seedrail status` and `seedrail verify`, as processes in a copy of the project."""
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from tests.docs.story import step
 from tests.support.project import HEAD, Outcome, Project
 
 
@@ -94,6 +96,26 @@ def test_verify_tells_rows_that_people_added_to_seeded_ones(project: Project) ->
     )
     (row,) = in_json(project, "verify", code=0)["rows"]
     assert (row["table"], row["kind"], row["row"]["uri"]) == ("artifacts", "extra", "mine:1")
+
+
+def test_verify_fast_counts_by_table_what_verify_lists(project: Project) -> None:
+    project.start_at("head")
+    assert "machines: 22 seeded rows as the seed left them" in run(project, "verify", "--fast", code=0).out
+    project.database.execute("UPDATE machines SET site = 'Kajaani' WHERE name = 'lumi'")
+    shown = step("docs/reference/commands.md", "example", "verify --fast").body
+    assert run(project, "verify", "--fast", code=12).out == shown
+    project.database.execute("DELETE FROM artifacts WHERE kind = 'archive'")
+    listed = Counter(row["table"] for row in in_json(project, "verify", code=12)["rows"])
+    told = in_json(project, "verify", "--fast", code=12)
+    assert {one["table"]: one["differ"] for one in told["tables"] if one["differ"]} == listed
+    lines = run(project, "verify", "--fast", "--format", "jsonl", code=12).out.splitlines()
+    assert [json.loads(line) for line in lines] == told["tables"]
+
+
+@pytest.mark.long_on("postgresql")
+def test_verify_fast_knows_no_rows(project: Project) -> None:
+    outcome = run(project, "verify", "--fast", "--rows", code=2)
+    assert outcome.err.startswith("ERROR: --fast does not know which rows differ")
 
 
 @pytest.mark.long_on("postgresql")

@@ -11,7 +11,8 @@ from alembic.script import ScriptDirectory
 
 from seedrail.errors import StateError
 from seedrail.history.rail import Rail
-from seedrail.merge.report.drift import Difference, describe, differences, report
+from seedrail.merge.report.differing import Difference
+from seedrail.merge.report.drift import describe, differences, report
 from tests.laws.conftest import worlds
 from tests.laws.test_found import groups, node
 from tests.laws.world import Make, World, item_id, node_id
@@ -175,6 +176,10 @@ def test_a_comparison_that_is_refused_leaves_the_transaction_as_it_was(
         world = fresh(([groups(a=1)],))
         world.upgrade()
         rail = Rail(ScriptDirectory(str(world.directory)))
+        with postgresql.engine.connect() as connection:
+            connection.execute(sa.text("SET TRANSACTION READ ONLY"))
+            assert differences(connection, rail) == [], "rows that are as they were need no temporary table"
+        postgresql.execute("UPDATE groups SET size = 2")
         with postgresql.engine.connect() as connection, caplog.at_level(logging.INFO):
             connection.execute(sa.text("SET TRANSACTION READ ONLY"))
             report(lambda: differences(connection, rail), logging.WARNING)
