@@ -2,15 +2,25 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from alembic.config import Config
 from alembic.util import CommandError
 
-from seedrail.commands.database.environment import in_environment
+from seedrail.commands.database.environment import in_environment, in_script
 from seedrail.errors import SetupError
-from seedrail.integration.health import FAULT, Column, Finding, Seedable, examiner, fault, of_files
+from seedrail.integration.health import (
+    FAULT,
+    Column,
+    Finding,
+    Seedable,
+    examiner,
+    fault,
+    of_files,
+    tables_teller,
+)
 from seedrail.quoting import numbered, one_line, shown
 
 _MARKS = {"ok": " ", "warning": "!", "fault": "-"}
@@ -33,6 +43,10 @@ def examined(config: Config) -> list[Finding]:
     except Exception as error:  # a program of the application's, which may fail in any way
         told = f"env.py fails: {type(error).__name__}: {one_line(error)}"
         found.append(Finding("environment", FAULT, told, "alembic current shows where"))
+    if not any(one.question == "tables" for one in found):
+        # The database was out of reach; the models are not. What else fails was said.
+        with suppress(Exception, SystemExit):
+            in_script(config, tables_teller(found))
     return found
 
 

@@ -3,6 +3,8 @@
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from typing import Any
 
 from alembic.config import Config
@@ -20,6 +22,18 @@ def told(config: Config, options: Sequence[str], *, quiet: bool) -> Config:
     """The configuration with what the command line said, where env.py looks for it."""
     config.cmd_opts = Namespace(x=list(options), quiet=quiet)
     return config
+
+
+def in_script(config: Config, look: Function) -> None:
+    """Run env.py as for a script, which needs no database: for what it says of the project, in silence."""
+    scripts = ScriptDirectory.from_config(config)
+    config.output_buffer = StringIO()
+    with (
+        redirect_stdout(StringIO()),
+        redirect_stderr(StringIO()),
+        EnvironmentContext(config, scripts, fn=look, as_sql=True, dont_mutate=True),
+    ):
+        scripts.run_env()
 
 
 def in_environment(config: Config, look: Function, target: str | None = None) -> None:

@@ -11,9 +11,10 @@ from seedrail.quoting import escaped
 CHANGES = 10
 _MARKS = {THERE: " ", MADE: "+", BY_HAND: "!"}
 _NEXT = (
-    "then: alembic upgrade head makes the ledger, alembic revision --autogenerate ships what the documents"
-    " say; seedrail doctor says what is missing"
+    "alembic upgrade head makes the ledger, alembic revision --autogenerate ships what the documents say;"
+    " seedrail doctor says what is missing"
 )
+_BY_HAND = "do what is marked with !; "
 
 
 def as_text(setup: Setup, *, dry: bool) -> Iterator[str]:
@@ -27,8 +28,10 @@ def as_text(setup: Setup, *, dry: bool) -> Iterator[str]:
     yield ""
     if setup.complete and not setup.by_hand:
         yield "everything is there"
+    elif dry:
+        yield "nothing was written"
     else:
-        yield _NEXT
+        yield f"then: {_BY_HAND if setup.by_hand else ''}{_NEXT}"
 
 
 def refusal(setup: Setup) -> SetupError | None:

@@ -40,12 +40,14 @@ CLOSE = 'alembic upgrade heads, then alembic revision --autogenerate -m "…", w
 _WHY = "alembic downgrade seed_base would take it back too, with what people wrote since"
 
 _SEED_CALLS = {"upgrade_seeds", "downgrade_seeds"}
-_CALLS = {name for name in dir(Operations) if not name.startswith("_")} | _SEED_CALLS
+_LEDGER_CALLS = {"create_seed_ledger", "drop_seed_ledger"}
+# The seeds' own may not be registered yet.
+_CALLS = {name for name in dir(Operations) if not name.startswith("_")} | _SEED_CALLS | _LEDGER_CALLS
 
 
 def _check_kind(script: Script) -> None:
     """A seed revision pins its change file, and does nothing but move seeds."""
-    found = _operations(script, "upgrade") | _operations(script, "downgrade")
+    found = operations_of(script, "upgrade") | operations_of(script, "downgrade")
     if not is_seed(script):
         if found & _SEED_CALLS:
             raise RailError(
@@ -59,7 +61,7 @@ def _check_kind(script: Script) -> None:
             '  put it into a schema revision of its own: alembic revision -m "…"'
         )
     for direction in ("upgrade", "downgrade"):
-        if is_seed(script) and f"{direction}_seeds" not in _operations(script, direction):
+        if is_seed(script) and f"{direction}_seeds" not in operations_of(script, direction):
             raise without_move(script, direction)
 
 
@@ -72,8 +74,8 @@ def without_move(script: Script, direction: str) -> RailError:
     )
 
 
-def _operations(script: Script, direction: str) -> set[str]:
-    """The names of Alembic's operations that a revision's function spells out."""
+def operations_of(script: Script, direction: str) -> set[str]:
+    """The names of Alembic's operations, the seeds' too, that `upgrade` or `downgrade` spells out."""
     function = getattr(script.module, direction, None)
     code = function.__code__ if isinstance(function, FunctionType) else None
     return {*_names(code)} & _CALLS if code else set()

@@ -14,7 +14,7 @@ from seedrail.integration.autogenerate import pending_changes
 from seedrail.integration.health.findings import FAULT, OK, WARNING, Finding, fault
 from seedrail.integration.health.tables import CAN, CANNOT, SEEDED, seedable
 from seedrail.integration.look.looking import Heads, looking, named
-from seedrail.integration.run import SeedRun
+from seedrail.integration.run import LOOKS, SeedRun
 from seedrail.quoting import numbered, shown
 from seedrail.schema.tables import FrozenTable, SeedTable
 
@@ -36,6 +36,17 @@ def examiner(found: list[Finding]) -> Callable[..., list[Any]]:
     # What is asked of a function that looks.
     examine.__dict__.update(inner.__dict__)
     return examine
+
+
+def tables_teller(found: list[Finding]) -> Callable[..., list[Any]]:
+    """The same for the tables alone, which asks nothing of a database."""
+
+    def tell(heads: Sequence[str], context: MigrationContext) -> list[Any]:
+        found.append(_of_tables(context))
+        return []
+
+    setattr(tell, LOOKS, True)
+    return tell
 
 
 def _of_tables(context: MigrationContext) -> Finding:

@@ -10,7 +10,7 @@ from seedrail.errors import SeedError
 from seedrail.history.history import SEED_BASE
 from seedrail.history.rail import ORPHAN, RESTORE_OR_DELETE, Rail
 from seedrail.integration.health.findings import FAULT, OK, WARNING, Finding, fault
-from seedrail.integration.setup.base import template_lacks
+from seedrail.integration.setup.base import CREATES, called, template_lacks
 from seedrail.integration.setup.edits import text_of
 from seedrail.integration.setup.git import keeps_bytes
 from seedrail.integration.setup.settings import environment_runs
@@ -37,6 +37,9 @@ def _of_history(rail: Rail) -> Iterator[Finding]:
         return
     if not rail.exists:
         yield Finding("history", FAULT, f"no revision is named {SEED_BASE}", "seedrail init makes it")
+        return
+    if "create_seed_ledger" not in called(rail.history.by_id[SEED_BASE]):
+        yield Finding("history", FAULT, f"{SEED_BASE} makes no ledger", f"let its upgrade() call {CREATES}")
         return
     yield Finding(
         "history", OK, f"{numbered(len(rail.revisions), 'seed revision')}, each change file as it was pinned"

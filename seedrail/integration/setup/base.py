@@ -12,6 +12,7 @@ from alembic.script import Script, ScriptDirectory
 from seedrail.errors import RailError, SetupError
 from seedrail.history.history import SEED_BASE, revision_files
 from seedrail.history.rail import Rail
+from seedrail.history.rail.placement import operations_of
 from seedrail.integration.setup.edits import Undo
 from seedrail.merge.ledger import LEDGER_VERSION
 from seedrail.quoting import shown
@@ -98,6 +99,11 @@ def version_path(scripts: ScriptDirectory, head: str) -> Path:
     file = Path(Rail(scripts).history.by_id[head].path).resolve()
     inside = [one for one in folders if file.is_relative_to(one.resolve())]
     return max(inside or folders, key=lambda one: len(one.resolve().parts))
+
+
+def called(script: Script) -> set[str]:
+    """The operations that the revision's upgrade() calls."""
+    return operations_of(script, "upgrade")
 
 
 def template_lacks(text: str) -> str:

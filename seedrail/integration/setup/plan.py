@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from alembic.config import Config
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 
 from seedrail.errors import OptionError, SetupError
 from seedrail.history.history import SEED_BASE
@@ -84,9 +84,16 @@ def write(setup: Setup) -> None:
 
 def _base(rail: Rail, head: str | None) -> Piece:
     if head is None:
-        return Piece(SEED_BASE, THERE, near(rail.history.by_id[SEED_BASE].path))
+        return _there(rail.history.by_id[SEED_BASE])
     path, text = base.preview(rail.history.scripts, head)
     return Piece(SEED_BASE, MADE, f"{near(path)}, on top of {shown(head)}", Edit(path, None, text))
+
+
+def _there(script: Script) -> Piece:
+    """One that is there; people may have made it, and its ledger is made by nothing else."""
+    if "create_seed_ledger" in base.called(script):
+        return Piece(SEED_BASE, THERE, near(script.path))
+    return Piece(SEED_BASE, BY_HAND, f"{near(script.path)}: let its upgrade() call {base.CREATES}")
 
 
 def _folder(folder: Path) -> Piece:

@@ -91,6 +91,8 @@ def test_a_database_that_cannot_be_reached_is_a_fault(sqlite_project: Project) -
     )
     assert outcome.code == 1
     assert "- environment  env.py ended with 6" in outcome.out
+    # Its models are told of all the same.
+    assert "machines        seeded in machines, by (name)" in outcome.out
     assert "secret" not in outcome.text
 
 
@@ -170,3 +172,25 @@ def test_a_table_that_its_set_cannot_fill_is_a_warning(adopter: Adopter) -> None
         "created_at: is left to the database, which has no value for it"
         in adopter.seedrail("doctor", "-q").out
     )
+
+
+def test_a_seed_base_that_makes_no_ledger_is_a_fault(adopter: Adopter) -> None:
+    adopter.seedrail("init", "--write-env")
+    name = "migrations/versions/seed_base_create_the_seed_ledger.py"
+    adopter.edit(name, "op.create_seed_ledger(version=2)", "pass")
+    assert "let its upgrade() call op.create_seed_ledger" in asked(adopter, 1)["history"]["mend"]
+    told = adopter.seedrail("init").out
+    assert f"! seed_base     {name}: let its upgrade() call op.create_seed_ledger(version=2)\n" in told
+
+
+def test_models_are_told_of_where_the_database_is_out_of_reach(adopter: Adopter) -> None:
+    url = adopter.database.url
+    adopter.edit("alembic.ini", url, "postgresql+psycopg://nobody:secret@127.0.0.1:1/nothing")
+    for options in ((), ("--write-env", "--seeds", "seeds:seed_catalog")):
+        if options:
+            adopter.seedrail("init", *options)
+        told = adopter.seedrail("doctor", code=1)
+        assert told.out.count("the database cannot be used: ") == 1
+        assert "tags  seeded in tags" in told.out if options else "tags  can be seeded" in told.out
+        assert "secret" not in told.text
+        assert "BEGIN" not in told.text
