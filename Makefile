@@ -61,5 +61,5 @@ alembic-check: dev ## Fail where models or seed documents have changes that no r
 
 check: lint types alembic-check docs test ## Everything that must pass: format, lint, types, alembic check, docs, tests
 
-clean: ## Remove .venv and caches; the database stays
+clean: ## Remove .venv, caches and the built site; the database stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -15,6 +15,7 @@ copyright = author
 extensions = ["myst_parser"]
 myst_heading_anchors = 4
 nitpicky = True
+smartquotes = False  # two hyphens are an option
 
 html_theme = "furo"
 html_title = "Seedrail"

@@ -12,6 +12,8 @@ _WHO = {
     "`seedrail`": OF_SEEDRAIL,
     "`alembic`": {255: "Alembic's own refusals behind the project's: `alembic check` found changes"},
 }
+_OF_ALL = len(_WHO) - 1
+"""What everybody means is no code of Alembic's own."""
 
 
 def table() -> str:
@@ -26,4 +28,4 @@ def _rows() -> Iterator[tuple[str, str, str]]:
             if exit_code in meanings:
                 by_meaning.setdefault(meanings[exit_code], []).append(who)
         for means, whose in by_meaning.items():
-            yield str(exit_code), ", ".join(whose), means
+            yield str(exit_code), "all" if len(whose) == _OF_ALL else ", ".join(whose), means

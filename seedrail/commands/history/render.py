@@ -29,7 +29,8 @@ def as_markdown(diff: RevisionDiff) -> Iterator[str]:
     fence = "`" * max(3, longest + 1)
     yield f"**`{diff.revision}`**: {counted(diff.rows)}"
     yield ""
-    yield from (fence + "diff", *lines, fence)
+    if lines:
+        yield from (fence + "diff", *lines, fence)
 
 
 def as_json(diff: RevisionDiff) -> Iterator[str]:

@@ -57,6 +57,11 @@ def test_no_value_closes_the_block_of_markdown_or_begins_a_line() -> None:
     assert line == "+   notes: '```\\n# a heading'"
 
 
+def test_a_revision_without_rows_is_a_sentence_of_markdown_and_no_empty_block() -> None:
+    diff = RevisionDiff("seed_0004", "seed_0003", "m", ())
+    assert list(as_markdown(diff)) == ["**`seed_0004`**: no row changes", ""]
+
+
 def test_rows_and_links_are_named_without_a_database(sqlite_project: Project) -> None:
     shown = run(sqlite_project, "show", "seed_0002")
     assert (shown.code, shown.err) == (0, "")
