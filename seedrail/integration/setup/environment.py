@@ -129,44 +129,39 @@ class _Edits:
         ours = f"**seedrail.options({seeds}{given})".encode()
         given_to: list[_Argument] = [*call.args, *call.keywords]
         arguments = sorted(given_to, key=lambda one: self._span(one)[0])
-        close = self._span(call)[1] - 1
-        if not arguments:
-            self._all.append((close, close, ours))
-            return
-        kept = [one for one in arguments if one not in hooks]
-        self._take_out(arguments, hooks)
-        last = self._span(arguments[-1])[1]
-        rest = re.sub(rb"#[^\n]*", b"", self.source[last:close])
-        comma = b"" if b"," in rest or not kept else b","
-        if b"\n" in rest:
-            line = self._start_of_line(close)
-            self._all.append((last, last, comma))
-            self._all.append((line, line, self._indent(arguments[-1]) + ours + b",\n"))
-        elif b"\n" in self.source[self._span(call)[0] : close]:
-            below = b"\n" + b" " * arguments[-1].col_offset if kept else b""
-            self._all.append((last, close, (b"," if kept else b"") + below + ours))
-        elif close - self._start_of_line(close) + len(ours) < _WIDE:
-            self._all.append((last, close, (b", " if kept else b"") + ours))
+        if hooks:
+            self._spread(call, [one for one in arguments if one not in hooks], ours)
+        elif arguments:
+            self._add(call, arguments, ours)
         else:
-            self._spread(call, kept, ours)
+            close = self._span(call)[1] - 1
+            self._all.append((close, close, ours))
 
-    def _take_out(self, arguments: list[_Argument], hooks: list[ast.keyword]) -> None:
-        for place, one in enumerate(arguments):
-            if one in hooks:
-                start, end = self._span(one)
-                if place:
-                    self._all.append((self._span(arguments[place - 1])[1], end, b""))
-                else:
-                    end = self._span(arguments[1])[0] if len(arguments) > 1 else end
-                    self._all.append((start, end, b""))
+    def _add(self, call: ast.Call, arguments: list[_Argument], ours: bytes) -> None:
+        """One more argument behind the last one: in a line of its own where the others have theirs."""
+        last = arguments[-1]
+        start, close = self._span(last)[1], self._span(call)[1] - 1
+        # What follows is a comma, comments, and where lines end.
+        comma = re.match(rb"(?:[^,#]|#[^\n]*\n)*,", self.source[start:close])
+        after = start + comma.end() if comma else start
+        missing = b"" if comma else b","
+        if b"\n" in self.source[after:close]:
+            line = self._start_of_line(close)
+            self._all.append((after, after, missing))
+            self._all.append((line, line, self._indent(last) + ours + b",\n"))
+        elif b"\n" in self.source[self._span(call)[0] : close]:
+            self._all.append((after, close, missing + b"\n" + b" " * last.col_offset + ours))
+        elif close - self._start_of_line(close) + len(ours) < _WIDE:
+            self._all.append((start, close, b", " + ours))
+        else:
+            self._spread(call, arguments, ours)
 
     def _spread(self, call: ast.Call, kept: list[_Argument], ours: bytes) -> None:
-        """A call of one line as one of several: it would be too long."""
+        """The call with each argument on a line: as one line it would be too long, or some move to ours."""
         outer = self._indent(call)
         lines = [*(self._text(one).encode() for one in kept), ours]
         inside = b"".join(b"\n" + outer + b"    " + line + b"," for line in lines)
         start = self._span(call.func)[1]
-        self._all = [one for one in self._all if not start <= one[0] <= self._span(call)[1]]
         self._replace_span(start, self._span(call)[1], b"(" + inside + b"\n" + outer + b")")
 
     # -- places

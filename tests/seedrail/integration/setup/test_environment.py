@@ -1,13 +1,19 @@
 """The lines that `env.py` gets: where they go, and which files are Alembic's own."""
 
 import ast
+import io
+import tokenize
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.config import Config
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seedrail.errors import SetupError
-from seedrail.integration.setup.environment import wired
+from seedrail.integration.setup.environment import HOOKS, wired
 from seedrail.integration.setup.stock import is_stock
 from tests.support.project import ROOT
 
@@ -88,7 +94,7 @@ def test_what_projects_add_leaves_it_stock_and_what_they_do_otherwise_does_not(p
         ),
         (
             "context.configure(include_name=f)",
-            "context.configure(**seedrail.options(seed_catalog, include_name=f))",
+            "context.configure(\n    **seedrail.options(seed_catalog, include_name=f),\n)",
         ),
         ("context.configure(**seedrail.options(other, text_up_to=1))", None),
     ],
@@ -142,3 +148,66 @@ def test_several_databases_and_broken_files_are_refused() -> None:
         wired(several)
     with pytest.raises(SetupError, match=r"env\.py cannot be read: "):
         wired("(")
+
+
+# -- any way to write it
+
+_VALUES = st.sampled_from(
+    ["1", "'é'", "[a, b]", "f(x, y=2)", "{\n 'k': 1,\n}", "('a'\n 'b')", "lambda a: (a,)"]
+)
+_NAMES = ["url", "connection", "compare_type", "include_name", "on_version_apply", "target_metadata"]
+_GAPS = st.sampled_from(["", " ", "\n    ", "  # it (is, so\n    ", "\n\n  # so\n    ", " \\\n    "])
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> str:
+    """A call of configure with arguments in any order, gaps and comments in between, and any end."""
+    names = draw(st.lists(st.sampled_from(_NAMES), unique=True, max_size=5))
+    parts = [f"{name}={draw(_VALUES)}" for name in names]
+    if draw(st.booleans()):
+        parts.insert(draw(st.integers(0, len(parts))), "**more")
+    if draw(st.booleans()):
+        parts.insert(0, "connection_")
+    text = "context.configure("
+    for number, part in enumerate(parts):
+        last = number == len(parts) - 1
+        comma = "" if last and draw(st.booleans()) else ","
+        text += draw(_GAPS) + part + draw(_GAPS).rstrip(" ") * bool(comma) + comma
+    end = draw(_GAPS) + ")" + draw(st.sampled_from(["", "  # done", "; more()"]))
+    return text + end
+
+
+@given(call=calls(), indent=st.sampled_from(["", "    ", "\t"]))
+def test_any_call_keeps_its_arguments_and_comments_and_gets_the_seeds(call: str, indent: str) -> None:
+    inside = "\n".join(indent + line for line in call.split("\n")) if indent else call
+    opening = "def run():\n" if indent else ""
+    source = f"{HEAD}{opening}{inside}\n{indent}with context.begin_transaction():\n{indent} pass\n"
+    try:
+        before = _call(source)
+    except SyntaxError:
+        return
+    found = wired(source)
+    after = _call(found.after)
+    ours = next(one.value for one in after.keywords if "seedrail" in ast.dump(one))
+    assert isinstance(ours, ast.Call)
+    hooks = [one for one in before.keywords if one.arg in HOOKS]
+    assert _dumped([*ours.keywords]) == _dumped(hooks)
+    kept = [one for one in [*before.args, *before.keywords] if one not in hooks]
+    rest = [one for one in [*after.args, *after.keywords] if "seedrail" not in ast.dump(one)]
+    assert _dumped(rest) == _dumped(kept)
+    assert _comments(found.after) >= _comments(source) or hooks
+    assert wired(found.after).after == found.after
+
+
+def _call(source: str) -> ast.Call:
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    return next(one for one in calls if ast.unparse(one.func) == "context.configure")
+
+
+def _dumped(nodes: list[Any]) -> list[str]:
+    return sorted(ast.dump(node) for node in nodes)
+
+
+def _comments(source: str) -> Counter[str]:
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return Counter(one.string for one in tokens if one.type == tokenize.COMMENT)
