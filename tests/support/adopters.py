@@ -1,8 +1,11 @@
 """A project that `alembic init` made, with a table and a schema revision, and no seeds yet."""
 
 import os
+import shutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.support.databases import Database
 from tests.support.processes import start
@@ -35,6 +38,8 @@ def seed_catalog():
     return SeedCatalog([SeedSet("tags", document, Tag, rows, tables)])
 """
 
+DOCUMENT = '[{"name": "red"}, {"name": "blue"}]'
+
 
 @dataclass
 class Adopter:
@@ -46,24 +51,9 @@ class Adopter:
     @classmethod
     def made(cls, root: Path, database: Database, template: str = "generic", revisions: int = 1) -> "Adopter":
         """By `alembic init`; its models and URL are put in by hand, and its first revisions are there."""
-        adopter = cls.empty(root, database)
-        assert adopter.alembic("init", "-t", template, "migrations").code == 0
-        url = adopter.database.url
-        if "async" in template:
-            url = url.replace("sqlite:", "sqlite+aiosqlite:")
-        adopter.edit("alembic.ini", "driver://user:pass@localhost/dbname", url.replace("%", "%%"))
-        (root / "models.py").write_text(MODELS)
-        (root / "seeds.py").write_text(SEEDS)
-        (root / "tags.json").write_text('[{"name": "red"}, {"name": "blue"}]')
-        adopter.edit(
-            "migrations/env.py",
-            "target_metadata = None",
-            "from models import metadata\ntarget_metadata = metadata",
-        )
-        for number in range(1, revisions + 1):
-            options = ["--autogenerate"] if number == 1 else []
-            made = adopter.alembic("revision", *options, "-m", f"step {number}", "--rev-id", f"{number:04d}")
-            assert made.code == 0, made.text
+        shutil.copytree(Path(_made(template, revisions).name) / "project", root, symlinks=True)
+        adopter = cls(root, database)
+        adopter.edit("alembic.ini", _NOWHERE, _url(database.url, template))
         return adopter
 
     @classmethod
@@ -84,6 +74,12 @@ class Adopter:
         """The real `alembic`."""
         return self._run("alembic", *arguments)
 
+    def succeed(self, *arguments: str) -> Outcome:
+        """The same, which must succeed."""
+        done = self.alembic(*arguments)
+        assert done.code == 0, done.text
+        return done
+
     def seedrail(self, *arguments: str, code: int = 0) -> Outcome:
         """The real `seedrail`, which ends with a code and without a traceback."""
         outcome = self._run("seedrail.commands", *arguments)
@@ -102,3 +98,30 @@ class Adopter:
             path for path in found if "__pycache__" not in path.parts and path.suffix not in (".db", ".pyc")
         )
         return {path.relative_to(self.root).as_posix(): path.read_bytes() for path in kept}
+
+
+_NOWHERE = "sqlite:///nowhere.db"
+
+
+def _url(url: str, template: str) -> str:
+    """As the project's driver and its ini have it."""
+    return (url.replace("sqlite:", "sqlite+aiosqlite:") if "async" in template else url).replace("%", "%%")
+
+
+@cache
+def _made(template: str, revisions: int) -> "TemporaryDirectory[str]":
+    """A project to copy: each command of Alembic's takes half a second."""
+    kept = TemporaryDirectory(prefix="seedrail-")
+    root = Path(kept.name) / "project"
+    adopter = Adopter.empty(root, Database("sqlite", _NOWHERE, []))
+    adopter.succeed("init", "-t", template, "migrations")
+    adopter.edit("alembic.ini", "driver://user:pass@localhost/dbname", _url("sqlite://", template))
+    for name, text in (("models.py", MODELS), ("seeds.py", SEEDS), ("tags.json", DOCUMENT)):
+        (root / name).write_text(text)
+    models = "from models import metadata\ntarget_metadata = metadata"
+    adopter.edit("migrations/env.py", "target_metadata = None", models)
+    for number in range(1, revisions + 1):
+        options = ["--autogenerate"] if number == 1 else []
+        adopter.succeed("revision", *options, "-m", f"step {number}", "--rev-id", f"{number:04d}")
+    adopter.edit("alembic.ini", _url("sqlite://", template), _NOWHERE)
+    return kept
