@@ -10,6 +10,7 @@ from alembic.script.base import ScriptDirectory
 from alembic.util import CommandError
 
 from seedrail import RailError, SeedError, StateError
+from seedrail.errors import OptionError
 from tests.support.databases import Database
 from tests.support.workshop import Workshop
 
@@ -360,6 +361,38 @@ def test_two_heads_get_a_sentence_with_the_way_out(workshop: Workshop, command: 
     assert "no seed revision follows '0002' yet" in sentence
     follow(workshop, sentence)
     rolls_back(workshop)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("upgrade", ""), "'' names no revision"),
+        (("downgrade", "@"), "'@' names no revision"),
+        (("stamp", ""), "'' names no revision"),
+        (("upgrade", ":head"), "'' names no revision"),
+        (("upgrade", "seed_0001:"), "'' names no revision"),
+        (("downgrade", "seed_0001:"), "'' names no revision"),
+        (("upgrade", "seed_"), "seed_ may be any of seed_0001, seed_base"),
+        (("downgrade", "seed_"), "seed_ may be any of seed_0001, seed_base"),
+        (("upgrade", "seed_:head"), "seed_ may be any of seed_0001, seed_base"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_revision_without_a_name_or_with_several_is_refused(
+    workshop: Workshop, command: tuple[str, str], words: str
+) -> None:
+    with pytest.raises(OptionError) as caught:
+        workshop.run(*command, **({"sql": True} if ":" in command[1] else {}))
+    assert str(caught.value).startswith(words)
+    assert workshop.heads() == {"seed_0001"}
+
+
+@pytest.mark.parametrize("where", ["head", "depends_on"])
+def test_a_new_revision_is_not_put_behind_no_name(workshop: Workshop, where: str) -> None:
+    before = workshop.files()
+    with pytest.raises(OptionError, match="'' names no revision"):
+        workshop.run("revision", "more", **{where: ""})
+    assert workshop.files() == before
 
 
 def test_two_schema_heads_get_the_merge_and_then_the_seed_revision(workshop: Workshop) -> None:

@@ -1,5 +1,6 @@
 """The revision files of a history: read all of them or say which one is in the way, and tell their kinds."""
 
+import re
 import warnings
 from collections.abc import Iterable
 from functools import cached_property
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from alembic.script import Script, ScriptDirectory
 
-from seedrail.errors import RailError, StateError
+from seedrail.errors import OptionError, RailError, StateError
 from seedrail.quoting import shown
 
 SEED_BASE = "seed_base"
@@ -79,6 +80,31 @@ class History:
         """The revisions by their ids."""
         return {script.revision: script for script in self.revisions}
 
+    def refuse_unclear(self, *named: object) -> None:
+        """Raise OptionError where a command's revision has no name, or a beginning that several share.
+
+        Alembic fails an assertion over an empty name, and says of several that it found none.
+        """
+        for one in named:
+            for name in one if isinstance(one, (tuple, list)) else [one]:
+                if isinstance(name, str):
+                    self._refuse_unclear(name)
+
+    def _refuse_unclear(self, name: str) -> None:
+        bare = _STEPS.sub("", name.rpartition("@")[2])
+        if not bare and not _STEPS.search(name):
+            raise OptionError(
+                f"{name!r} names no revision; nothing was written\n"
+                "  name one, such as head; with --sql, one on each side of the colon"
+            )
+        known = {*self.by_id, *_SYMBOLS, *(label for one in self.revisions for label in one.branch_labels)}
+        begun = sorted(one for one in self.by_id if one.startswith(bare)) if bare not in known else []
+        if bare and len(begun) > 1:
+            raise OptionError(
+                f"{shown(name)} may be any of {', '.join(map(shown, begun))}; nothing was written\n"
+                "  name one of them whole"
+            )
+
     def at_or_below(self, revisions: Iterable[str], *, dependencies: bool = True) -> set[str]:
         """The ids of revisions and all their ancestors, by `depends_on` too unless told otherwise."""
         above = parents if dependencies else downs
@@ -130,6 +156,10 @@ class History:
         followed = {down for revision in among for down in downs(self.by_id[revision])}
         return [script.revision for script in self.revisions if script.revision in among - followed]
 
+
+_STEPS = re.compile(r"[+-]\d+$")
+"""The end of a revision's name that counts from it, such as `-1`."""
+_SYMBOLS = frozenset({"head", "heads", "base", "current"})
 
 _ALEMBIC_WARNS = r"Revision .* (present more than once|is not present)"
 

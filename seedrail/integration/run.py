@@ -120,10 +120,18 @@ class SeedRun:
         self.context.impl.memo[_MEMO] = self
         # A file that cannot be read is said here: for a script, Alembic looks for its start before the steps.
         _ = self.rail.history.revisions
+        self._refuse_unclear()
         command = self.context.opts.get("fn")
         if command is not None:
             # Alembic has no hook before the first step; the list of steps is what tells the target.
             self.context._migrations_fn = self._planned(command)
+
+    def _refuse_unclear(self) -> None:
+        """Raise OptionError where it is not clear which revisions the command was told."""
+        opts = self.context.opts
+        new = getattr(opts.get("revision_context"), "command_args", {})
+        named = opts.get("destination_rev"), opts.get("starting_rev"), new.get("head"), new.get("depends_on")
+        self.rail.history.refuse_unclear(*named)
 
     def step(self, revision: str, *, upgrade: bool) -> None:
         """What a seed revision's upgrade() or downgrade() does: the run's move, or nothing."""

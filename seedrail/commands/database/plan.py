@@ -67,13 +67,21 @@ def rows_of(way: Way, chosen: Chosen) -> list[RowChange]:
     holds = chosen.holds()
     if not chosen.any:
         return []
-    tables = {row.table for one in way.outcomes for row in one.rows}
-    if chosen.table and chosen.table not in tables | {table for _, table in way.counts}:
-        raise OptionError(
-            f"--table: no row of {shown(chosen.table)} would change;"
-            f" there are {', '.join(map(shown, sorted(tables))) or 'none at all'}"
-        )
+    _refuse_unknown(way, chosen)
     return list(filter(holds, composed([one.rows for one in way.outcomes])))
+
+
+def _refuse_unknown(way: Way, chosen: Chosen) -> None:
+    """Raise OptionError for a table or a column that no seed fills: of those, nothing is ever to be shown."""
+    column = chosen.where.partition("=")[0]
+    if chosen.table and chosen.table not in way.columns:
+        known = ", ".join(map(shown, sorted(way.columns))) or "none yet"
+        raise OptionError(f"--table: {shown(chosen.table)} is no seeded table; those are {known}")
+    columns = set().union(*(way.columns[name] for name in way.columns if chosen.table in ("", name)))
+    if column and column not in columns:
+        known = ", ".join(map(shown, sorted(columns))) or "none yet"
+        of = f" of {shown(chosen.table)}" if chosen.table else ""
+        raise OptionError(f"--where: {shown(column)} is no seeded column{of}; those are {known}")
 
 
 def seconds(way: Way) -> float:

@@ -69,6 +69,7 @@ def show(rail: Rail, revision: str) -> RevisionDiff:
 
 def _found(rail: Rail, revision: str) -> SeedRevision:
     name = rail.head if revision == "head" else revision
+    rail.history.refuse_unclear(name)
     script = rail.history.by_id.get(name) or rail.history.scripts.get_revision(name)
     if script is None or not is_seed(script):
         raise OptionError(

@@ -23,6 +23,7 @@ def refuse_merge(rail: Rail, command: Callable[..., Iterable[Any]], config: Conf
     """
     if getattr(command, "__qualname__", "") == "merge.<locals>.nothing" and rail.exists:
         revisions = getattr(config.cmd_opts, "revisions", None) if config else None
+        rail.history.refuse_unclear(revisions)
         merged = rail.history.scripts.get_revisions(revisions or ())
         way = f"a seed revision is what merges the schema with the seeds: {CLOSE}"
         refuse_above_rail(rail.history, "a merge revision", [one.revision for one in merged if one], way)

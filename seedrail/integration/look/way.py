@@ -5,8 +5,8 @@ down with stops each move but the last is made as well, for what comes below dep
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from alembic.runtime.migration import RevisionStep
@@ -41,7 +41,8 @@ class Way:
 
     `schema` and `seeds` are the revisions that the run makes or takes back, in its order. `left_out` are the
     seed sets that the environment leaves out; `to_come` the seeded tables that one of those schema revisions
-    makes first. `outcomes` are the moves, each with what it would do; `stations` are all revisions.
+    makes first. `outcomes` are the moves, each with what it would do; `stations` are all revisions, and
+    `columns` the seeded columns of each table, by its name.
     """
 
     target: str
@@ -54,6 +55,7 @@ class Way:
     outcomes: tuple[Outcome, ...]
     database: str = ""
     stations: tuple[Station, ...] = ()
+    columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def counts(self) -> Counter[tuple[str, str]]:
@@ -94,8 +96,18 @@ def _look(run: SeedRun, connection: Connection, heads: tuple[str, ...], target: 
         for one in history.by_id
     ]
     return Way(
-        target, up, heads, schema, seeds, left_out, to_come, outcomes, named(connection), tuple(stations)
+        target, up, heads, schema, seeds, left_out, to_come, outcomes, named(connection), tuple(stations),
+        _columns(run, heads),
     )  # fmt: skip
+
+
+def _columns(run: SeedRun, heads: tuple[str, ...]) -> dict[str, frozenset[str]]:
+    """The seeded columns of each table, where the database is and at the newest revision."""
+    found: dict[str, frozenset[str]] = {}
+    for revision in (run.seed_revision(heads) or SEED_BASE, run.rail.head):
+        for name, table in run.rail.tables_at(revision).items():
+            found[name] = found.get(name, frozenset()) | table.columns.keys()
+    return found
 
 
 def _steps(

@@ -37,6 +37,7 @@ def test_of_an_empty_database_it_says_what_an_upgrade_then_logs(project: Project
 def test_where_nothing_is_to_be_done_it_ends_with_0(project: Project) -> None:
     project.start_at("head")
     assert "no seeded row would change" in plan(project, code=0).out
+    assert in_json(project, "--table", "machines", "--where", "name=lumi", code=0)["rows"] == []
 
 
 @pytest.mark.long_on("postgresql")
@@ -120,10 +121,14 @@ def test_it_waits_for_no_other_run(postgresql_project: Project) -> None:
     [
         (["nonsense"], 1, "nonsense"),
         (["seed_base", "--where", "name"], 2, "--where must be COLUMN=VALUE"),
-        (["seed_base", "--table", "users"], 2, "no row of users would change"),
+        (["seed_base", "--table", "users"], 2, "--table: users is no seeded table; those are"),
+        (["seed_base", "--where", "nosuch=1"], 2, "--where: nosuch is no seeded column; those are"),
+        (["--table", "machines", "--where", "case_name=1"], 2, "case_name is no seeded column of machines;"),
+        ([""], 2, "'' names no revision"),
+        (["seed_0"], 2, "seed_0 may be any of seed_0001, seed_0002"),
         (["seed_base", "-x", "seed_conflict=ask"], 2, "seed_conflict must be one of"),
     ],
-    ids=["revision", "where", "table", "policy"],
+    ids=["revision", "where", "table", "column", "column of a table", "empty", "several", "policy"],
 )
 def test_what_cannot_be_planned_is_one_sentence(
     sqlite_project: Project, arguments: list[str], code: int, words: str

@@ -10,6 +10,7 @@ import pytest
 
 from seedrail.commands import Cell, RevisionDiff, RowDiff, show
 from seedrail.commands.history.render import as_markdown, as_text
+from seedrail.errors import OptionError
 from tests.seedrail.history.test_rail import STATES, History
 from tests.support.project import Outcome, Project
 
@@ -47,6 +48,16 @@ def test_a_deleted_row_is_named_by_its_key_and_shows_what_it_held(history: Histo
     [heading, _, *lines] = as_text(show(history.rail, "head"))
     assert heading.endswith("after seed_0002: 1 delete")
     assert lines == ["- machines (a)", "-   name: 'a'", "-   notes: 'n'", "-   site: 'y'"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("seed_000", "seed_000 may be any of seed_0001, seed_0002, seed_0003;"), ("", "'' names no revision")],
+)
+def test_a_name_that_tells_no_revision_is_refused(history: History, name: str, words: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        show(history.rail, name)
+    assert str(caught.value).startswith(words)
 
 
 def test_no_value_closes_the_block_of_markdown_or_begins_a_line() -> None:
