@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from seedrail.documents.faults import DocumentError, Fault, explain, show_value
 from seedrail.documents.integrity import Lost, Placed, Rows, check_links, check_unique, settle_defaults
@@ -13,6 +13,7 @@ from seedrail.documents.sets import SeedCatalog, SeedRow, SeedSet
 from seedrail.documents.sources import Problem, Source, parse
 from seedrail.documents.texts import name_problem
 from seedrail.errors import SetupError
+from seedrail.quoting import shown
 from seedrail.schema.identity import seed_id_of
 from seedrail.schema.tables import FrozenTable, row_key
 
@@ -106,7 +107,27 @@ def _read_element(
     problems += [problem for problem in source.unreadable(index) if problem[0] not in told]
     if problems:
         return [], problems
-    return _canonical_rows(one.flatten(model), index, tables, source)
+    return _canonical_rows(_rows_of(one, model), index, tables, source)
+
+
+def _rows_of(one: SeedSet, model: BaseModel) -> Iterator[SeedRow]:
+    """The rows of an element; SetupError for anything else that a function may give."""
+    rows: Any = one.flatten(model)
+    if not isinstance(rows, Iterable):
+        raise _no_row(one, rows)
+    for row in rows:
+        if not isinstance(row, SeedRow) or not isinstance(row.values, Mapping):
+            raise _no_row(one, row)
+        yield row
+
+
+def _no_row(one: SeedSet, given: Any) -> SetupError:
+    what = "None" if given is None else f"one {type(given).__name__}"
+    if isinstance(given, SeedRow):
+        what = "a SeedRow alone, without yield" if isinstance(given.values, Mapping) else "one without a dict"
+    return SetupError(
+        f"seed set {shown(one.name)}: flatten() must yield SeedRows with a dict of values, not {what}"
+    )
 
 
 def _canonical_rows(

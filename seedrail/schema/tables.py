@@ -33,7 +33,8 @@ class SeedTable:
     @classmethod
     def of(cls, model: Any, key: tuple[str, ...], **options: tuple[str, ...]) -> "SeedTable":
         """The declaration of a mapped class's table; `options` as in the constructor."""
-        return cls(model.__table__, key, **options)
+        # What is no mapped class is said where the catalog is made, which knows whose it is.
+        return cls(getattr(model, "__table__", model), key, **options)
 
 
 @dataclass(frozen=True)

@@ -707,6 +707,9 @@ def test_no_line_is_looked_up_for_a_fault_that_is_not_listed(
 # -- what is wired wrongly -------------------------------------------------------------------------
 
 
+TABLE = SeedTable.of(Simulation, key=("case_name", "machine_id", "simulation_start_date"))
+
+
 class _Anything(BaseModel, extra="allow"):
     """A schema that lets everything through, so that the tables have to look."""
 
@@ -714,14 +717,32 @@ class _Anything(BaseModel, extra="allow"):
 def _catalog(folder: Path, flatten) -> SeedCatalog:
     path = folder / "wired.json"
     path.write_text('[{"a": 1}]')
-    tables = (SeedTable.of(Simulation, key=("case_name", "machine_id", "simulation_start_date")),)
-    return SeedCatalog([SeedSet("wired", path, _Anything, flatten, tables)])
+    return SeedCatalog([SeedSet("wired", path, _Anything, flatten, (TABLE,))])
 
 
 def test_a_value_without_a_column_is_refused_and_not_dropped(tmp_path: Path) -> None:
     catalog = _catalog(tmp_path, lambda model: iter([SeedRow("simulations", {"nodes": 5})]))
     with pytest.raises(SetupError, match="fills what is not seeded: simulations: nodes"):
         read_rows(catalog)
+
+
+@pytest.mark.parametrize(
+    ("flatten", "given"),
+    [
+        (lambda model: None, "None"),
+        (lambda model: SeedRow("simulations", {}), "a SeedRow alone, without yield"),
+        (lambda model: [{"nodes": 5}], "one dict"),
+        (lambda model: "ab", "one str"),
+        (lambda model: [SeedRow("simulations", [("nodes", 5)])], "one without a dict"),
+    ],
+    ids=["nothing", "one row", "values", "text", "pairs"],
+)
+def test_what_is_no_row_is_refused_by_the_name_of_its_set(tmp_path: Path, flatten, given: str) -> None:
+    with pytest.raises(SetupError) as caught:
+        read_rows(_catalog(tmp_path, flatten))
+    assert str(caught.value) == (
+        f"seed set wired: flatten() must yield SeedRows with a dict of values, not {given}"
+    )
 
 
 def test_a_row_of_another_set_is_refused(tmp_path: Path) -> None:
@@ -750,7 +771,7 @@ class _Choice(BaseModel):
 def test_the_branches_of_a_union_are_not_part_of_the_path(tmp_path: Path) -> None:
     path = tmp_path / "union.json"
     path.write_text('[{"value": ["x"]}]')
-    catalog = SeedCatalog([SeedSet("union", path, _Choice, lambda model: iter(()), ())])
+    catalog = SeedCatalog([SeedSet("union", path, _Choice, lambda model: iter(()), (TABLE,))])
     with pytest.raises(DocumentError) as caught:
         read_rows(catalog)
     assert {fault.path for fault in caught.value.faults} == {(0, "value"), (0, "value", 0)}
