@@ -223,7 +223,16 @@ def test_a_set_asked_for_by_name_leaves_the_others_out_and_says_so(sqlite_projec
 def test_a_catalog_without_the_machines_that_it_needs_is_refused(project: Project) -> None:
     outcome = project.alembic_fails("-x", "seed_sets=simulations", "upgrade", "head")
     assert outcome.code == 1
-    assert "machine_id" in outcome.err
+    sentence = (
+        "seed set simulations leads to rows of the seed set machines, which is left out and not in the"
+        " database: 98 rows cannot come without them"
+    )
+    assert sentence in outcome.err
+    assert "-x seed_sets=machines,simulations" in outcome.err
+    assert "somebody" not in outcome.err
+    planned = project.run("seedrail.commands", "plan", "-x", "seed_sets=simulations")
+    assert (planned.code, planned.out) == (1, "")
+    assert sentence in planned.err
     assert project.database.tables() == set()
 
 

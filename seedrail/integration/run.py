@@ -182,7 +182,9 @@ class SeedRun:
         return planned
 
     def begin_report(self) -> None:
-        """Begin the report that the run was asked for."""
+        """Begin the run's report; OptionError where its decisions are of another history."""
+        known = {SEED_BASE, *(one.revision for one in self.rail.revisions)}
+        self.answers.refuse_unknown(lambda one: self.rail.tables_at(one) if one in known else None)
         connection = online(self.context)
         if connection is not None:
             self.answers.begin(dialect_named(connection.dialect.name).files(connection))

@@ -41,6 +41,7 @@ from seedrail.merge.report.conflicts import (
     read_entries,
     summary,
 )
+from seedrail.merge.report.left_out import refuse_without_parents
 from seedrail.merge.report.outcome import Outcome, counted, read_changes
 from seedrail.merge.stage import (
     DELETE,
@@ -343,6 +344,9 @@ class _Runner(Filling):
             with self.dialect.readable(self.connection):
                 self._answer(plan, names)
                 found, counts = read_conflicts(self.connection, plan, names)
+            if counts and move.upgrade:
+                tables = move.rail.tables_at(move.target)
+                refuse_without_parents(self.connection, plan, counts, move.sets, tables, move.options)
             if counts and self.move.options.policy is Policy.ABORT:
                 raise ConflictError(found, counts, move.options.spelled, move.further, kept=move.keeps_ledger)
             if counts:

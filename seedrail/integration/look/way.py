@@ -21,6 +21,7 @@ from seedrail.integration.look.looking import looking, named
 from seedrail.integration.run import SeedRun
 from seedrail.merge.filling import Look
 from seedrail.merge.move import Move
+from seedrail.merge.report.left_out import refuse_rows_to_come
 from seedrail.merge.report.outcome import CellChange, Outcome, RowChange
 from seedrail.schema.identity import as_text
 
@@ -162,6 +163,8 @@ def _moves(
             to_come = _to_come(connection, move) if ahead else frozenset()
             look = Look(stop != stops[-1], ahead=bool(ahead), rows=rows, to_come=to_come)
             outcome = move.look(run.context, look)
+            if to_come:
+                _refuse_without_parents(connection, move, to_come)
             outcomes.append(_with_new_tables(move, outcome, to_come, rows=rows))
             lost |= dict.fromkeys(sorted(to_come))
             if outcome.undecided:
@@ -175,6 +178,12 @@ def _to_come(connection: Connection, move: Move) -> frozenset[str]:
     names = [table.name for table in move.tables]
     found = dialect_named(connection.dialect.name).find(connection, sorted(names))
     return frozenset(name for name in names if name not in found)
+
+
+def _refuse_without_parents(connection: Connection, move: Move, to_come: frozenset[str]) -> None:
+    changes = move.rail.net_changes(move.source, move.target)
+    mine = (one for one in changes if one.table in to_come and one.effect == "insert")
+    refuse_rows_to_come(connection, mine, move.sets, move.rail.tables_at(move.target), move.options)
 
 
 def _with_new_tables(move: Move, outcome: Outcome, to_come: frozenset[str], *, rows: bool) -> Outcome:

@@ -113,10 +113,17 @@ def _may_break(plan: Plan, table: StagedTable, name: str) -> bool:
     if table.touched or table.released:
         return True
     parent = plan.staged(table.frozen.foreign_keys[name].table)
-    if parent is not None and not parent.touched and not plan.source:
+    if parent is not None and not parent.touched and not plan.source and not _may_lose(plan, parent):
         # A seed state is whole: what its rows point at is in it, so that it comes by this move too.
         return False
     return bool(table.counts[INSERT]) or name in table.updated
+
+
+def _may_lose(plan: Plan, table: StagedTable) -> bool:
+    """Whether rows may be left out for a link of their own, which leads to a set that does not move."""
+    keys, columns = table.frozen.foreign_keys, table.frozen.columns
+    required = (name for name in table.columns if name in keys and not columns[name].nullable)
+    return any(keys[name].table != table.name and _may_break(plan, table, name) for name in required)
 
 
 def _broken(plan: Plan, table: StagedTable, name: str) -> ColumnElement[bool]:

@@ -6,7 +6,7 @@ same cell of the same move, and the same values.
 """
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +27,8 @@ One cell may have several: an edit that is overwritten, by a link that leads now
 
 _DECIDABLE = frozenset({"edited", "exists", "edited row", "edited since", "edited before", "deleted"})
 """The kinds of conflicts in which the seed's value may win: no policy takes rows that others point at."""
+
+_KINDS = _DECIDABLE | {"referenced", "unlinked"}
 
 
 TALLIES = ("inserted", "updated", "deleted", "adopted", "kept", "overwritten", "left out", "links filled")
@@ -141,6 +143,22 @@ class Answers:
         if self.report is not None and self._file is None:
             self._file = ReportFile(self.report, database)
 
+    def refuse_unknown(self, tables_at: Callable[[str], Collection[str] | None]) -> None:
+        """Raise OptionError where a decision is of no move or table of this history: nothing would read it.
+
+        `tables_at` gives the seeded tables at a revision, or None where there is no such revision.
+        """
+        for move, made in self._made.items():
+            tables = {revision: tables_at(revision) for revision in move}
+            known = {name for names in tables.values() for name in names or ()}
+            nowhere = [revision for revision, names in tables.items() if names is None]
+            for one in made:
+                fault = f"there is no seed revision {shown(nowhere[0])}" if nowhere else ""
+                if not fault and one.entry.table not in known:
+                    fault = f"{shown(one.entry.table)} is no seeded table of this move"
+                if fault:
+                    raise OptionError(f"seed_decisions: {shown(self.name)}:{one.line}: {fault}")
+
     def of(self, source: str, target: str) -> list[Decision]:
         """The decisions made for a move."""
         self._used.add((source, target))
@@ -185,6 +203,10 @@ def _read(path: Path) -> Mapping[tuple[str, str], list[Decision]]:
             entry = decoder.decode(text)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise OptionError(f"{where}: is no line of a seed_report: {one_line(str(error))}") from None
+        if entry.kind not in _KINDS:
+            raise OptionError(
+                f"{where}: {shown(entry.kind)} is no kind of conflict: {', '.join(sorted(_KINDS))}"
+            )
         if entry.decision is None:
             continue
         if entry.decision not in choices(entry.kind):

@@ -6,7 +6,7 @@ import pytest
 
 from seedrail import ConflictError
 from tests.laws.test_found import groups, node, sizes
-from tests.laws.world import Make, World, node_id
+from tests.laws.world import Make, World, item_id, node_id
 
 ACTIONS = ["CASCADE", "NO ACTION"]
 
@@ -208,3 +208,59 @@ def test_people_s_table_may_be_named_as_one_of_the_run_s_own(make_on_sqlite: Mak
         world.downgrade()
     assert not world.run_script(script)
     assert world.content() == before
+
+
+@pytest.fixture
+def parted(make: Make) -> World:
+    """A group with a node, its child and its item; groups are a seed set of their own, which is left out."""
+    state = groups(a=1)
+    state["nodes"] = {node_id("x", "a"): node("x", "a"), node_id("y", "a"): node("y", "a", parent="x")}
+    item = {"node_id": node_id("x", "a"), "name": "i", "amount": 1.0}
+    state["items"] = {item_id(node_id("x", "a"), "i"): item}
+    world = make(([state], 99, [False]))
+    world.given["seed_sets"] = "nodes"
+    return world
+
+
+def test_a_set_without_its_parents_set_is_refused_in_a_sentence(parted: World) -> None:
+    parted.install_schema()
+    before = parted.content()
+    with pytest.raises(ConflictError) as refusal:
+        parted.upgrade()
+    assert str(refusal.value) == (
+        "seed set nodes leads to rows of the seed set groups, which is left out and not in the database:"
+        " 2 rows cannot come without them; nothing was written\n"
+        "  ask for all of them: -x seed_sets=groups,nodes"
+    )
+    assert parted.content() == before
+    parted.given["seed_sets"] = "groups,nodes"
+    parted.upgrade()
+
+
+def test_where_a_policy_settles_it_the_sentence_stands_before_the_conflicts(
+    parted: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    parted.upgrade("head", "keep")
+    said = [one.getMessage() for one in caplog.records if one.name.startswith("seedrail.merge")]
+    assert said[0].startswith("seed set nodes leads to rows of the seed set groups, which is left out")
+
+
+def test_a_parent_that_somebody_deleted_is_a_conflict_as_ever(parted: World) -> None:
+    parted.given["seed_sets"] = "groups"
+    parted.upgrade()
+    parted.database.execute("DELETE FROM groups")
+    parted.given["seed_sets"] = "nodes"
+    with pytest.raises(ConflictError, match="unlinked: nodes"):
+        parted.upgrade()
+
+
+@pytest.mark.parametrize("policy", ["keep", "overwrite"])
+def test_what_leads_to_a_row_that_is_left_out_for_its_own_link_is_left_out_too(
+    parted: World, policy: str
+) -> None:
+    parted.upgrade("head", policy)
+    assert [parted.database.scalar(f"SELECT count(*) FROM {name}") for name in ("nodes", "items")] == [0, 0]
+    parted.downgrade("seed_base", policy)
+    parted.given.clear()
+    parted.upgrade()
+    assert [parted.database.scalar(f"SELECT count(*) FROM {name}") for name in ("nodes", "items")] == [2, 1]

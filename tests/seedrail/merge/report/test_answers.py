@@ -241,6 +241,26 @@ def test_decisions_for_moves_that_a_run_does_not_make_are_told(
     assert "3 decisions were made for moves that this run did not make" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"move": ["seed_0001", "seed_0009"]}, "there is no seed revision seed_0009"),
+        ({"table": "group", "kind": "referenced"}, "group is no seeded table of this move"),
+    ],
+)
+def test_a_decision_of_no_move_or_table_is_refused_by_line(
+    make: Make, changed: dict[str, Any], words: str
+) -> None:
+    made = edited(make)
+    decide(made, report(made, 2, up=True), choose(a="keep", b="keep", c="keep"))
+    file = Path(made.given["seed_decisions"])
+    first, *rest = file.read_text("utf-8").splitlines()
+    file.write_text("\n".join([first, json.dumps({**json.loads(rest[0]), **changed})]) + "\n", "utf-8")
+    with pytest.raises(OptionError, match=rf"seed_decisions: .*decisions\.jsonl:2: {words}"):
+        made.upgrade()
+    assert sizes(made) == {"a": 7, "b": 8}
+
+
 LINE: dict[str, Any] = {
     "move": ["seed_0001", "seed_0002"], "table": "groups", "id": group_id("a"), "kind": "edited",
     "column": "size", "decision": "keep",
@@ -257,8 +277,13 @@ LINE: dict[str, Any] = {
         (json.dumps({**LINE, "desicion": "keep"}), "is no line of a seed_report"),
         (json.dumps({**LINE, "kind": "unlinked", "decision": "overwrite"}), "cannot be decided as overwrite"),
         (f"{json.dumps(LINE)}\n{json.dumps(LINE)}", "2: is decided twice"),
+        (
+            json.dumps({**LINE, "kind": "edit"}),
+            ":1: edit is no kind of conflict: deleted, edited, edited before,",
+        ),
+        (json.dumps({**LINE, "kind": "edit", "decision": None}), ":1: edit is no kind of conflict"),
     ],
-    ids=["no JSON", "deep", "no UTF-8", "decision", "key", "unlinked", "twice"],
+    ids=["no JSON", "deep", "no UTF-8", "decision", "key", "unlinked", "twice", "kind", "undecided"],
 )
 def test_a_file_that_is_none_is_told_by_its_line(tmp_path: Path, text: str, reason: str) -> None:
     file = tmp_path / "decisions.jsonl"
