@@ -17,6 +17,7 @@ from seedrail.failures import named_failures
 from seedrail.history.changefile import TEXT_UP_TO
 from seedrail.integration import forgotten
 from seedrail.integration.run import LOCK_TIMEOUT, LOOKS, TEXT_OPTION, SeedRun
+from seedrail.integration.said_once import said_once
 from seedrail.merge.bring_over import OLD_LEDGER
 from seedrail.merge.database.session import online, open_script, pin, settle_names
 from seedrail.merge.ledger import TABLE_NAMES
@@ -81,6 +82,14 @@ def begin(context: Any, run: RunOptions | None = None, *, lock_timeout: float = 
     online, with `--sql`, and in a function that `run_sync` calls.
     """
     migration: MigrationContext = context.get_context()
+    with said_once(migration), _begun_run(context, migration, run, lock_timeout):
+        yield
+
+
+@contextmanager
+def _begun_run(
+    context: Any, migration: MigrationContext, run: RunOptions | None, lock_timeout: float
+) -> Iterator[None]:
     forgotten.check(migration)
     if migration.dialect.name == "sqlite":
         # It can, once its transaction was begun by name; Alembic thinks of drivers that do not.
