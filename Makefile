@@ -38,7 +38,8 @@ bench: ## Measure against the limits and the usual ways (BENCH="--sizes 2000 --r
 	$(BIN)/python -m benchmarks $(BENCH)
 
 docs: dev ## Build the documentation as a site, in build/docs; a warning is an error
-	$(BIN)/python -m sphinx -W -n --keep-going -q -b html -d build/doctrees docs build/docs
+	$(BIN)/python -m sphinx -W -n --keep-going --fresh-env -q -b html -d build/doctrees docs build/docs
+	@echo "build/docs/index.html is its first page"
 
 reference: dev ## Write what pages say of the code (settings, commands, exit codes, formats) anew
 	$(BIN)/python -m scripts.reference

@@ -113,6 +113,10 @@ class Story:
         """`do: COMMAND` is what others have done before the reader comes, and no reader sees."""
         self.sh(one.argument)
 
+    def _done(self, one: Step) -> None:
+        """`done: SQL` is what people have written before the reader comes."""
+        assert self.database.execute(one.argument) == 1, one.argument
+
     def _make(self, one: Step) -> None:
         """Tried by its own test, in a clean copy; here the environment is there already."""
         self.sh("python -m app.scripts.db.seed")

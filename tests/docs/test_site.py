@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -58,3 +59,20 @@ def test_a_link_or_an_anchor_that_leads_nowhere_fails_the_build(tmp_path: Path, 
     done = build(sources, tmp_path / "site")
     assert done.returncode == 1
     assert "nowhere" in done.stderr
+    # What a first run has read would be passed over by the next one.
+    assert build(sources, tmp_path / "site").returncode == 1
+
+
+@pytest.mark.parametrize("name", ["rails", "rollback", "cases"])
+def test_a_picture_says_in_words_what_it_shows_and_is_drawn_into_its_pages(site: Path, name: str) -> None:
+    drawing = ElementTree.parse(DOCS / "pictures" / f"{name}.svg").getroot()
+    title, words = (drawing.findtext(f"{{*}}{tag}") or "" for tag in ("title", "desc"))
+    assert len(words) > 100
+    shown = [page for page in DOCS.rglob("*.md") if f"pictures/{name}.svg" in page.read_text("utf-8")]
+    assert shown
+    for page in shown:
+        text = (site / page.relative_to(DOCS).with_suffix(".html")).read_text("utf-8")
+        [drawn] = [
+            one for one in re.findall(r"<svg.*?</svg>", text, re.S) if f"<title>{title}</title>" in one
+        ]
+        assert "<style" not in drawn

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,18 @@ def test_a_pages_commands_do_what_it_says(database: Database, tmp_path: Path, pa
         Story(project.root, used).tell(page)
     finally:
         used.close()
+
+
+TASKS = [ROOT / "README.md", ROOT / "docs/tutorial.md", *sorted((ROOT / "docs/how-to").glob("*.md"))]
+NOT_HERE = (". .venv/bin/activate", "docker compose", "kubectl", "git switch -c polaris")
+"""What needs a shell of the reader's, an engine or a cluster; or has been done unseen."""
+
+
+@pytest.mark.parametrize("page", TASKS, ids=lambda path: path.name)
+def test_every_command_of_a_task_is_run(page: Path) -> None:
+    told = {one.body for one in steps(str(page.relative_to(ROOT)))}
+    typed = re.findall(r"^```sh\n(.*?)^```$", page.read_text("utf-8"), flags=re.M | re.S)
+    assert [block for block in typed if block not in told and not any(one in block for one in NOT_HERE)] == []
 
 
 def test_the_tutorials_faulty_document_is_reported_as_it_shows(sqlite_project: Project) -> None:
