@@ -115,11 +115,12 @@ def _environment(path: Path, seeds: str | None, *, env: bool) -> Piece:
     left = "; ".join(found.missing)
     if found.after == found.before and not left:
         return Piece("env.py", THERE, "gives its seeds to Alembic, and begins its runs with them")
-    if not env:
-        told = left or "is to be given its seeds: see the lines below, or let --write-env write them"
-        return Piece("env.py", BY_HAND, told, edit)
     if left or not is_stock(source):
-        return Piece("env.py", BY_HAND, left or "is none of Alembic's own: see the lines below", edit)
+        told = left or "is to be given its seeds by hand: see the lines below"
+        return Piece("env.py", BY_HAND, told, edit)
+    if not env:
+        told = "is to be given its seeds: see the lines below, or let --write-env write them"
+        return Piece("env.py", BY_HAND, told, edit)
     return Piece("env.py", MADE, "gives its seeds to Alembic, and begins its runs with them", edit)
 
 

@@ -69,8 +69,8 @@ def _inserted(text: str, header: str) -> str | None:
 def _logger(ini: Path | None, text: str | None) -> Piece:
     parser = _parsed(text) if text is not None else None
     if ini is None or text is None or parser is None or not parser.has_option("loggers", "keys"):
-        told = "no alembic.ini sets up logging: let yours have the logger seedrail, at INFO"
-        return Piece("logging", BY_HAND, told)
+        told = "is set up elsewhere: let it have the logger seedrail, at INFO"
+        return Piece("logging", THERE, told)
     if _heard(parser):
         return Piece("logging", THERE, f"{near(ini)} has a logger for seedrail")
     lines, new = text.splitlines(keepends=True), newline_of(text)

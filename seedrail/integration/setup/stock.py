@@ -44,8 +44,10 @@ class _Plain(ast.NodeTransformer):
         return self._function(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """A call of `configure` without what projects add to it."""
+        """A call of `configure` without what projects add to it, and others as older templates had them."""
         self.generic_visit(node)
+        if ast.unparse(node.func) == "config.get_section":
+            node.args = node.args[:1]
         if ast.unparse(node.func) == "context.configure":
             node.keywords = [one for one in node.keywords if one.arg in (*_STOCK, *_OURS, None)]
         return node

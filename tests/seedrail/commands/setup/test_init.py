@@ -110,6 +110,7 @@ def test_an_environment_of_ones_own_is_shown_as_a_diff(options: list[str], adopt
     before = adopter.files()
     told = adopter.seedrail("init", *options, code=len(options))
     assert "+        with seedrail.begin(context):" in told.out
+    assert "! env.py        is to be given its seeds by hand: see the lines below\n" in told.out
     assert adopter.files()["migrations/env.py"] == before["migrations/env.py"]
     if options:
         assert "none of Alembic's own templates; nothing was written" in told.err

@@ -58,6 +58,8 @@ def test_what_projects_add_leaves_it_stock_and_what_they_do_otherwise_does_not(p
     )
     added += "\n\ndef of_ones_own():\n    pass\n"
     assert is_stock(added.replace(" -> None:", ":"))
+    # Older templates had no default there.
+    assert is_stock(source.replace("config.config_ini_section, {}", "config.config_ini_section"))
     for other in (
         "include_name=mine, target_metadata=target_metadata",
         "transaction_per_migration=True, target_metadata=target_metadata",
