@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seedrail.errors import SeedError, SetupError
 from seedrail.quoting import shown
+from seedrail.whole_files import written_whole
 
 
 @dataclass(frozen=True)
@@ -79,18 +80,12 @@ class Undo:
     def write(self, edit: Edit) -> None:
         """Make an edit: whole or not at all, with the rights that the file has, through a link to it."""
         path = edit.path.resolve()
-        partial = path.with_name(path.name + ".partial")
-        content = edit.after.encode()
-        try:
-            partial.write_bytes(content)
+        with written_whole(path) as file:
+            file.write(edit.after.encode())
             if edit.before is None:
                 self.made(path)
             else:
-                partial.chmod(path.stat().st_mode)
                 self._changed.append((path, edit.before.encode()))
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
 
     def take_back(self) -> None:
         """Leave the files as they were."""

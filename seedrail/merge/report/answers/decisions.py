@@ -15,7 +15,7 @@ import msgspec
 
 from seedrail.errors import FAULT_LIMIT, OptionError, SeedError
 from seedrail.files import Unreadable, read_document
-from seedrail.merge.report.report_file import ReportFile
+from seedrail.merge.report.answers.report_file import ReportFile
 from seedrail.quoting import one_line, quoted, shown
 from seedrail.run_options import Policy
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from seedrail.errors import OptionError
-from seedrail.merge.report.report_file import ReportError, ReportFile
+from seedrail.merge.report.answers.report_file import ReportError, ReportFile
 from tests.support.project import Outcome, Project
 
 LINE: dict[str, Any] = {"move": ["seed_0001", "seed_0002"], "table": "groups", "decision": "keep"}
