@@ -1,11 +1,12 @@
-"""Columns that a move's rows set and the live table does not have: gone since, or not there yet.
+"""Columns that a move's rows set, and tables, that the database does not have: gone since, or not there yet.
 
 A column is gone when a later seed revision froze its table without it, or when every schema revision is
 applied and one of them, which no seed revision follows yet, may have dropped it. What is gone is left out.
-Any other column may still come, and its values would be lost without a word: such a move is refused.
+Any other column may still come, and its values would be lost without a word: such a move is refused. So it is
+with a table: it is gone when a later seed state does not have it, or by such a last schema revision.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from seedrail.errors import RailError, SetupError
@@ -36,6 +37,20 @@ def refuse_columns_to_come(
         _Absence(rail, *span).refuse(missing, heads())
 
 
+def gone_tables(
+    rail: Rail,
+    span: tuple[str, str],
+    missing: Sequence[str],
+    heads: Callable[[], Sequence[str]],
+) -> set[str]:
+    """Those of a move's missing tables that the schema has dropped since: their rows are nobody's to move.
+
+    `span` and `heads` are as above. What is missing for another reason is not among them.
+    """
+    absence = _Absence(rail, *span)
+    return set(missing) if missing and absence.dropped_last(heads()) else set(filter(absence.left, missing))
+
+
 @dataclass(frozen=True)
 class _Absence:
     """What a move's history says of missing columns."""
@@ -47,7 +62,7 @@ class _Absence:
     def refuse(self, missing: Iterable[tuple[str, str]], heads: Sequence[str]) -> None:
         rail = self.rail
         pending = rail.schema - rail.history.applied(heads)
-        dropped_last = not pending and bool(rail.uncovered())
+        dropped_last = self.dropped_last(heads)
         suspects = [one for one in missing if not dropped_last and not self._gone(*one)]
         for table, column in self._set(suspects):
             if pending:
@@ -58,11 +73,28 @@ class _Absence:
                 " written\n  add the column as its schema revision did, or let a schema revision drop it"
             )
 
+    def dropped_last(self, heads: Sequence[str]) -> bool:
+        """Whether a schema revision may have dropped something that no seed revision follows yet."""
+        pending = self.rail.schema - self.rail.history.applied(heads)
+        return not pending and bool(self.rail.uncovered())
+
+    def left(self, table: str) -> bool:
+        """Whether a later seed state, or that of the move's upper end, no longer has a table."""
+        having = {
+            position
+            for position, one in enumerate(self.rail.revisions, start=1)
+            if table in self.rail.tables_at(one.revision)
+        }
+        return self._ends(having)
+
     def _gone(self, table: str, column: str) -> bool:
         """Whether the table was frozen without the column later on."""
-        frozen = self._freezing(table, column)
-        start = max(one for one in frozen if one <= self._upper)
-        return any(later not in frozen for later in range(start + 1, len(self.rail.revisions) + 1))
+        return self._ends(self._freezing(table, column))
+
+    def _ends(self, having: Collection[int]) -> bool:
+        """Whether the last of some positions, up to the move's upper end, is followed by another one."""
+        start = max((one for one in having if one <= self._upper), default=0)
+        return any(later not in having for later in range(start + 1, len(self.rail.revisions) + 1))
 
     @property
     def _upper(self) -> int:

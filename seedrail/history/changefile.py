@@ -12,7 +12,7 @@ import re
 import zlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from io import BufferedReader
 from itertools import chain
@@ -23,7 +23,7 @@ from typing import IO, Any
 from msgspec import Raw
 from msgspec.json import Encoder
 
-from seedrail.errors import ChangeFileError
+from seedrail.errors import ChangeFileError, SetupError
 from seedrail.files import opened
 from seedrail.history.changes import Change, Row, State
 from seedrail.history.lines import RESTORE, Line, decode_lines
@@ -52,13 +52,18 @@ Rank = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Header:
-    """What a change file says of itself; `parent_sha256` is empty for the first seed revision."""
+    """What a change file says of itself; `parent_sha256` is empty for the first seed revision.
+
+    `tables` are those of the seed state; `left` are those that the documents give up with this revision, as
+    they were: its lines delete or release their rows.
+    """
 
     revision: str
     parent: str
     parent_sha256: str
     tables: Mapping[str, FrozenTable]
     format: int = FORMAT
+    left: Mapping[str, FrozenTable] = field(default_factory=dict)
 
     def to_line(self) -> str:
         """The header as the file's first line."""
@@ -67,14 +72,31 @@ class Header:
                 "format": FORMAT,
                 "revision": self.revision,
                 "parent": {"revision": self.parent, "sha256": self.parent_sha256},
-                "tables": [table.to_json() for table in in_foreign_key_order(self.tables.values())],
+                "tables": [self._entry(table) for table in self.every.values()],
             }
         )
+
+    def _entry(self, table: FrozenTable) -> dict[str, Any]:
+        return {**table.to_json(), **({"left": True} if table.name in self.left else {})}
+
+    @cached_property
+    def every(self) -> Mapping[str, FrozenTable]:
+        """All tables that the file may have lines of, parents first."""
+        try:
+            return {table.name: table for table in in_foreign_key_order([*self._both.values()])}
+        except SetupError:
+            # A table that is given up may have pointed at one that points at it now.
+            ordered = (*in_foreign_key_order(self.tables.values()), *in_foreign_key_order(self.left.values()))
+            return {table.name: table for table in ordered}
+
+    @property
+    def _both(self) -> Mapping[str, FrozenTable]:
+        return {**self.left, **self.tables}
 
     @property
     def order(self) -> Order:
         """The order of the file's lines."""
-        return BY_ID if self.format == 1 else order_of(self.tables)
+        return BY_ID if self.format == 1 else order_of(self.every)
 
 
 def rank_of(tables: Iterable[str]) -> Rank:
@@ -113,9 +135,8 @@ def encode(
 
 def _lines(header: Header, changes: Sequence[Change], known: State) -> Iterator[bytes]:
     """The changes as lines, table by table, by the rows' words."""
-    tables = in_foreign_key_order(header.tables.values())
     # The name of a table is a `str` of SQLAlchemy's own kind.
-    by_table: dict[str, list[Change]] = {str(table.name): [] for table in tables}
+    by_table: dict[str, list[Change]] = {str(name): [] for name in header.every}
     coming: dict[str, dict[str, Row]] = {}
     for one in changes:
         by_table.setdefault(str(one.table), []).append(one)
@@ -126,7 +147,7 @@ def _lines(header: Header, changes: Sequence[Change], known: State) -> Iterator[
     def find(table: str, id_: str) -> Row | None:
         return coming.get(table, nothing).get(id_) or known.get(table, nothing).get(id_)
 
-    text = words(header.tables, find)
+    text = words(header.every, find)
     for table, of_table in by_table.items():
         # The place breaks ties, so that changes are never compared.
         lines = sorted((text(table, one.id), one.id, place) for place, one in enumerate(of_table))
@@ -275,15 +296,13 @@ class ChangeFile:
                     f"has format {version!r}, this engine reads {' and '.join(map(str, FORMATS))}",
                     "use the version of the project that wrote it, or a newer one",
                 )
-            tables = [FrozenTable.from_json(table) for table in entry["tables"]]
+            tables: dict[str, FrozenTable] = {}
+            left: dict[str, FrozenTable] = {}
+            for one in entry["tables"]:
+                table = FrozenTable.from_json(one)
+                (left if one.get("left") else tables)[table.name] = table
             parent = entry["parent"]
-            return Header(
-                entry["revision"],
-                parent["revision"],
-                parent["sha256"],
-                {table.name: table for table in tables},
-                version,
-            )
+            return Header(entry["revision"], parent["revision"], parent["sha256"], tables, version, left)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise self._malformed(1, "is not a header") from None
 

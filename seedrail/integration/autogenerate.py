@@ -16,6 +16,7 @@ from seedrail.errors import ChangeFileError, RailError
 from seedrail.history.assumed import assumed_values
 from seedrail.history.changefile import Header, encode, sha256
 from seedrail.history.changes import Change, diff
+from seedrail.history.history import SEED_BASE
 from seedrail.history.rail import ORPHAN, RESTORE_OR_DELETE, Rail
 from seedrail.history.rail.newfiles import undo_on_failure
 from seedrail.history.rail.placement import refuse_above_rail
@@ -64,8 +65,8 @@ def pending_changes(run: SeedRun) -> PendingSeedsOp | None:
         changes = [one.release() if one.kind == "delete" else one for one in changes]
     if not changes:
         return None
-    refuse_stranded((before, released), rows, changes, tables)
-    known = {name: {**released.get(name, {}), **rows} for name, rows in before.items()}
+    refuse_stranded((before, released), rows, changes, {**rail.tables_on_way(SEED_BASE, rail.head), **tables})
+    known = {name: {**released.get(name, {}), **before.get(name, {})} for name in {**before, **released}}
     return PendingSeedsOp(changes, tables, known)
 
 
@@ -170,7 +171,8 @@ def _seed_script(
     tables = (
         pending.tables if pending else settle_defaults(run.catalog.tables, rail.tables_at(rail.head), ())[0]
     )
-    header = Header(revision, rail.head, rail.sha256_of(rail.head), tables)
+    left = {name: one for name, one in rail.tables_at(rail.head).items() if name not in tables}
+    header = Header(revision, rail.head, rail.sha256_of(rail.head), tables, left=left)
     known = pending.before if pending else {}
     content, suffix = encode(header, changes, known, run.text_up_to)
     path = rail.directory / f"{revision}{suffix}"

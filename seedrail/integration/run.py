@@ -233,9 +233,10 @@ class SeedRun:
         seeds = [one.revision for one in self.rail.revisions if one.revision in applied]
         return seeds[-1] if seeds else SEED_BASE
 
-    def _sets(self, *revisions: str) -> set[str]:
-        # Each change file is opened once, where a run starts and ends at the same revision.
-        tables = [self.rail.tables_at(revision) for revision in dict.fromkeys(revisions)]
+    def _sets(self, source: str, target: str) -> set[str]:
+        # Those of the ends as these know them: a table may have come to another set since.
+        ends = [self.rail.tables_at(revision) for revision in dict.fromkeys((source, target))]
+        tables = [*ends, self.rail.tables_on_way(source, target)]
         return {table.set for at in tables for table in at.values()}
 
     def recorded(self, source: str, target: str) -> dict[str, "_SetState"]:

@@ -2,18 +2,19 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
+from alembic.util import to_tuple
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.schema import DropTable
 
 from seedrail.errors import HiddenRows, SeedError
 from seedrail.failures import UNUSABLE, failure_of
-from seedrail.history.absent import refuse_columns_to_come
+from seedrail.history.absent import gone_tables, refuse_columns_to_come
 from seedrail.history.history import SEED_BASE
 from seedrail.history.rail import Rail
 from seedrail.history.rownames import RowNames
@@ -94,12 +95,11 @@ class Move:
 
     @property
     def tables(self) -> list[FrozenTable]:
-        """The sets' tables, parents first, as the upper end of the move froze them.
+        """The sets' tables, parents first, as they were last on the move's way.
 
-        A table that only the lower end knows is one that seeds gave up since.
+        Among them are those that the documents have given up on the way: rows that were released stay.
         """
-        lower, upper = sorted((self.source, self.target), key=self.rail.position)
-        frozen = {**self.rail.tables_at(lower), **self.rail.tables_at(upper)}
+        frozen = self.rail.tables_on_way(self.source, self.target)
         return in_foreign_key_order(table for table in frozen.values() if table.set in self.sets)
 
     def run(self, context: MigrationContext, look: Look | None = None) -> Counter[tuple[str, str]]:
@@ -128,7 +128,8 @@ class _Runner(Filling):
         move = self.move
         pin(self.context)
         settle_names(self.context)
-        frozen = [one for one in move.tables if self.look is None or one.name not in self.look.to_come]
+        away = self._gone() | (self.look.to_come if self.look else frozenset())
+        frozen = [one for one in move.tables if one.name not in away]
         live = self._open(frozen)
         span = (move.source, move.target)
         if self.look is None or not self.look.ahead:
@@ -162,6 +163,19 @@ class _Runner(Filling):
         return self.tally
 
     # stages
+
+    def _gone(self) -> set[str]:
+        """The move's tables that the schema has dropped since the seeds gave them up."""
+        move, names = self.move, sorted(table.name for table in self.move.tables)
+        if self.connection is None:
+            # A script is told by the models what its database will lack.
+            models = to_tuple(self.context.opts.get("target_metadata"), default=())
+            there: Container[str] = {table for one in models for table in one.tables} if models else names
+        else:
+            there = self.dialect.find(self.connection, names)
+        missing = [name for name in names if name not in there]
+        heads = tuple if self.connection is None else self.context.get_current_heads
+        return gone_tables(move.rail, (move.source, move.target), missing, heads)
 
     def _staged(self, table: FrozenTable, live: Live) -> StagedTable:
         columns, unseeded = live.columns.get(table.name), live.unseeded.get(table.name, {})
@@ -406,7 +420,7 @@ class _Runner(Filling):
         for table in plan.tables:
             self._check_inserted(table)
         self._execute(arrived(plan))
-        self._execute(drop(plan, [table.name for table in tables]))
+        self._execute(drop(plan, [table.name for table in self.move.tables]))
         self._execute(mark_stand_ins(plan, tables))
         if claims:
             self._execute(push(plan))

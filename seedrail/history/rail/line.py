@@ -160,6 +160,14 @@ class Rail:
         position = self.position(revision)
         return self._header(self.revisions[position - 1]).tables if position else {}
 
+    def tables_on_way(self, source: str, target: str) -> dict[str, FrozenTable]:
+        """All tables of the seed states on a way, its ends included, each as it was last."""
+        lower, upper = sorted((source, target), key=self.position)
+        found = dict(self.tables_at(lower))
+        for one in self.between(lower, upper):
+            found |= self._header(one).every
+        return found
+
     def between(self, lower: str, upper: str) -> tuple[SeedRevision, ...]:
         """The seed revisions above `lower` up to and including `upper`."""
         return self.revisions[self.position(lower) : self.position(upper)]

@@ -5,7 +5,7 @@ What the others hold is kept in memory by row: beside a long file of an older fo
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
 from itertools import chain, groupby
@@ -59,7 +59,7 @@ def _streams(files: Sequence[ChangeFile], headers: Sequence[Header]) -> _Streams
     new = [
         number
         for number, header in enumerate(headers)
-        if header.format > 1 and _agrees(list(header.tables.values()), tables)
+        if header.format > 1 and _agrees(header, tables) and not _hides(headers[max(number - 1, 0)], header)
     ]
     found = [_Streams(old, BY_ID, str), _Streams(new, order_of(tables), rank_of(tables))]
     return max(found, key=lambda one: sum(files[number].size for number in one.numbers))
@@ -69,7 +69,7 @@ def _tables(headers: Iterable[Header]) -> dict[str, FrozenTable]:
     """All tables as they were last, in an order that the files have, if it is one."""
     known: dict[str, FrozenTable] = {}
     for header in headers:
-        known |= header.tables
+        known |= header.every
     try:
         return {table.name: table for table in in_foreign_key_order(known.values())}
     except SetupError:
@@ -77,16 +77,25 @@ def _tables(headers: Iterable[Header]) -> dict[str, FrozenTable]:
         return known
 
 
-def _agrees(tables: Sequence[FrozenTable], common: Mapping[str, FrozenTable]) -> bool:
-    """Whether some tables stand in the common order, and say the key of a row in the same words."""
+def _agrees(header: Header, common: Mapping[str, FrozenTable]) -> bool:
+    """Whether a file's tables stand in the common order, and say the key of a row in the same words."""
     ranks = {name: rank for rank, name in enumerate(common)}
-    ranked = [ranks[table.name] for table in tables]
-    return ranked == sorted(ranked) and all(_key(one) == _key(common[one.name]) for one in tables)
+    ranked = [ranks[name] for name in header.every]
+    return ranked == sorted(ranked) and all(
+        _key(one, header.every) == _key(common[one.name], common) for one in header.every.values()
+    )
 
 
-def _key(table: FrozenTable) -> list[tuple[str, str | None]]:
+def _key(table: FrozenTable, known: Container[str]) -> list[tuple[str, str | None]]:
+    # A parent is said in words where its table is known, and as its id where not.
     keys = table.foreign_keys
-    return [(name, keys[name].table if name in keys else None) for name in table.key]
+    links = {name: keys[name].table for name in table.key if name in keys and keys[name].table in known}
+    return [(name, links.get(name)) for name in table.key]
+
+
+def _hides(before: Header, header: Header) -> bool:
+    """Whether a file may have lines of tables that it does not name, as those that earlier versions wrote."""
+    return not before.tables.keys() <= header.every.keys()
 
 
 def _held(files: Sequence[ChangeFile], numbers: Iterable[int], seen: Callable[[int], None] | None) -> Held:

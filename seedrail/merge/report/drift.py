@@ -16,6 +16,7 @@ from sqlalchemy.schema import DropTable
 
 from seedrail.dialects import dialect_named
 from seedrail.errors import SeedError
+from seedrail.history.absent import gone_tables
 from seedrail.history.changes import Change
 from seedrail.history.history import SEED_BASE
 from seedrail.history.lines import Lone
@@ -177,9 +178,15 @@ class _Comparison:
     def __init__(self, connection: Connection, rail: Rail, revision: str, sets: Collection[str]) -> None:
         self.connection, self.rail, self.revision = connection, rail, revision
         self.dialect = dialect_named(connection.dialect.name)
-        tables = rail.tables_at(revision).values()
-        self.names = RowNames(rail, (revision,), tables)
-        self.frozen = in_foreign_key_order(table for table in tables if table.set in sets)
+        tables = rail.tables_at(revision)
+        self.names = RowNames(rail, (revision,), tables.values())
+        found = self.dialect.find(connection, sorted(tables))
+        missing = [name for name in tables if name not in found]
+        # What was dropped since has no rows that could differ.
+        gone = gone_tables(rail, (revision, revision), missing, rail.schema_heads)
+        self.frozen = in_foreign_key_order(
+            table for table in tables.values() if table.set in sets and table.name not in gone
+        )
 
     def differences(self, progress: Progress) -> list[Difference]:
         """How many rows of each table differ, by kind; the first are named."""
