@@ -51,6 +51,28 @@ def gone_tables(
     return set(missing) if missing and absence.dropped_last(heads()) else set(filter(absence.left, missing))
 
 
+def as_it_is_now(
+    rail: Rail, span: tuple[str, str], frozen: Iterable[FrozenTable], heads: Callable[[], Sequence[str]]
+) -> list[FrozenTable]:
+    """A move's tables without the columns that left after it and are there again, as others of their name.
+
+    `span` and `heads` are as above.
+    """
+    upper = max(span, key=rail.position)
+    again = list(rail.reborn(upper))
+    if not again:
+        return list(frozen)
+    history = rail.history
+    applied = history.applied(heads())
+    # They are there from the schema revisions on that the later seed revision follows.
+    others = {
+        (table, column)
+        for table, column, revision in again
+        if applied >= history.at_or_below([revision]) & rail.schema
+    }
+    return [table.lacking({column for name, column in others if name == table.name}) for table in frozen]
+
+
 @dataclass(frozen=True)
 class _Absence:
     """What a move's history says of missing columns."""

@@ -10,6 +10,7 @@ from msgspec.json import Decoder
 
 from seedrail.errors import ChangeFileError
 from seedrail.history.changes import Change, changed_columns, net_of
+from seedrail.history.columns import AS_THEY_ARE, Renewed
 
 RESTORE = "restore the file as it was committed; a change file is never edited by hand"
 """What to do about a change file that is none any more."""
@@ -93,11 +94,15 @@ class Lone(NamedTuple):
 
 
 def lone_or_net(
-    group: list[tuple[int, Sequence[Line]]], revisions: Sequence[str], *, upward: bool
+    group: list[tuple[int, Sequence[Line]]],
+    revisions: Sequence[str],
+    renewed: Renewed = AS_THEY_ARE,
+    *,
+    upward: bool,
 ) -> Iterator[Lone | Change]:
     """What the numbered lines of one row, or many lone lines, come to; a move down takes them back."""
     if len(group) > 1:
-        yield from net_lines(group, revisions, upward=upward)
+        yield from net_lines(group, revisions, renewed, upward=upward)
         return
     number, lines = group[0]
     # Mostly one table's new rows: this is seen at once, and a block is sorted by tables.
@@ -106,9 +111,9 @@ def lone_or_net(
         yield Lone(lines[0].table, "insert" if upward else "delete", revisions[number], rows)
         return
     for (table, kind), alike in groupby(lines, key=_kind):
-        if kind == "other":
+        if kind == "other" or renewed.concerns(table, number + 1):
             for line in alike:
-                yield from net_lines([(number, [line])], revisions, upward=upward)
+                yield from net_lines([(number, [line])], revisions, renewed, upward=upward)
         elif kind == "new":
             rows = [(line.id, line.new) for line in alike]
             yield Lone(table, "insert" if upward else "delete", revisions[number], rows)
@@ -126,10 +131,21 @@ def _kind(line: Line) -> tuple[str, str]:
 
 
 def net_lines(
-    group: list[tuple[int, Sequence[Line]]], revisions: Sequence[str], *, upward: bool
+    group: list[tuple[int, Sequence[Line]]],
+    revisions: Sequence[str],
+    renewed: Renewed = AS_THEY_ARE,
+    *,
+    upward: bool,
 ) -> Iterator[Change]:
-    """What the numbered lines of one row come to, if anything; a move down takes them back."""
-    change = net_of(change_of(line, revisions[number]) for number, lines in group for line in lines)
+    """What the numbered lines of one row come to, if anything; a move down takes them back.
+
+    `renewed` are columns of the states on the way, of which the first is there before the first file.
+    """
+    change = net_of(
+        renewed.settle(change_of(line, revisions[number]), number + 1)
+        for number, lines in group
+        for line in lines
+    )
     if change is not None:
         yield change if upward else change.inverse()
 

@@ -25,6 +25,7 @@ from seedrail.history.rail import ORPHAN, RESTORE_OR_DELETE, Rail
 from seedrail.history.rail.heads import refuse_merge, refuse_step_from_several, with_way_out
 from seedrail.history.rail.placement import without_move
 from seedrail.history.rail.unreadable import without_function
+from seedrail.integration.arrivals import Arrivals
 from seedrail.integration.forgotten import NOT_BEGUN
 from seedrail.merge.bring_over import bring_over
 from seedrail.merge.database.session import online, refuse_row_security
@@ -83,6 +84,7 @@ class SeedRun:
         self.rail = Rail(context.script)
         self.journey: _Journey | None = None
         self._stepped: tuple[str, bool] | None = None
+        self._came: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def lock_timeout(self) -> float | None:
@@ -166,10 +168,14 @@ class SeedRun:
             except AttributeError as error:
                 raise without_function(error) from None
             self.journey = _journey(steps, self.rail)
+            arrivals = self._arrivals(steps)
             try:
                 for one in steps:
                     yield one
                     self._refuse_still(one)
+                    if arrivals and isinstance(one, RevisionStep) and not is_seed(one.revision):
+                        arrivals.look_again()
+                        self._came = frozenset(arrivals.came)
                 if command.__name__ == "upgrade" and self.journey is None and not context.as_sql:
                     with named_failures(self.lock_timeout):
                         self._catch_up()
@@ -188,6 +194,17 @@ class SeedRun:
         connection = online(self.context)
         if connection is not None:
             self.answers.begin(dialect_named(connection.dialect.name).files(connection))
+
+    def _arrivals(self, steps: Sequence[Any]) -> Arrivals | None:
+        """What the schema brings before the seeds move, to a database that has some."""
+        connection, journey = online(self.context), self.journey
+        if connection is None or journey is None or journey.source == SEED_BASE:
+            return None
+        schema = [one for one in steps if isinstance(one, RevisionStep) and not is_seed(one.revision)]
+        if not schema or not schema[0].is_upgrade:
+            return None
+        tables = self.rail.tables_on_way(journey.source, journey.target)
+        return Arrivals(connection, dialect_named(self.context.dialect.name), tables)
 
     def _end_report(self) -> None:
         self.begin_report()
@@ -313,7 +330,9 @@ class SeedRun:
         models = self.catalog.models if self.context.as_sql else {}
         self.begin_report()
         for stop in (*self.stops(source, target), target):
-            move = Move(self.rail, source, stop, names, self.options, models, self.answers, target)
+            move = Move(
+                self.rail, source, stop, names, self.options, models, self.answers, target, self._came
+            )
             try:
                 moved += move.run(self.context)
             except (ConflictError, DecisionError):

@@ -1,7 +1,7 @@
 """Fills the temporary tables of a move: staged rows, those that are staged whole, and places of claims."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,11 +14,13 @@ from alembic.runtime.migration import MigrationContext
 from seedrail.dialects import SeedDialect, dialect_named
 from seedrail.history.changes import Change
 from seedrail.history.history import SEED_BASE
+from seedrail.history.lines import Lone
 from seedrail.merge.database.fresh import links_into_empty_tables, passes
 from seedrail.merge.database.loads import BulkLoader, ScriptLoader
 from seedrail.merge.database.session import online
 from seedrail.merge.database.standins import StandIns
 from seedrail.merge.decide.cells import COMES, cells, decisions, held, known_cells, passing, places
+from seedrail.merge.earlier import Earlier
 from seedrail.merge.ledger import CUT, EXISTS, seed_claims
 from seedrail.merge.plan import Plan
 from seedrail.merge.stage import (
@@ -69,6 +71,7 @@ class Filling:
         self.look: Look | None = None
         self.stand_ins: StandIns = {}
         self.placed: set[tuple[str, str]] = set()
+        self.earlier = Earlier()
 
     def load(self, tables: Sequence[StagedTable]) -> None:
         """Stage what the move does to rows, or load it where nothing can be in the way."""
@@ -77,6 +80,10 @@ class Filling:
         for table in tables:
             self.tally["inserted", table.name] += table.loaded
         self.run_all(self.dialect.prepare([table.stage for table in tables if any(table.counts.values())]))
+
+    def _net_rows(self, seen: Callable[[int], None] | None = None) -> Iterator[Lone | Change]:
+        """What the move does to rows; `seen` is told how many bytes of the change files were read."""
+        return self.earlier.settle(self.move.rail.net_rows(self.move.source, self.move.target, seen))
 
     def known_tables(self) -> frozenset[str] | None:
         """The tables that the ledger has claims of; None for a script, which has to expect them of all."""
@@ -108,7 +115,7 @@ class Filling:
         claimed = self._claimed(tables) if links is None else Whole()
         with self._loader() as loader:
             for names in turns:
-                changes = claimed.without(move.rail.net_rows(move.source, move.target, self.progress.work))
+                changes = claimed.without(self._net_rows(self.progress.work))
                 load_changes(changes, {name: tables[name] for name in names}, self.positions, loader)
             if claimed:
                 load_changes(self._whole(claimed), tables, self.positions, loader, whole=True)
@@ -124,7 +131,7 @@ class Filling:
         """The rows that are staged whole, because the ledger has claims on them; all updates, in a script."""
         move = self.move
         if self.connection is None:
-            changes = move.rail.net_rows(move.source, move.target)
+            changes = self._net_rows()
             updated = (one for one in changes if isinstance(one, Change) and one.effect == "update")
             return Whole(frozenset(one.seed_row for one in updated))
         c = seed_claims.c
@@ -140,7 +147,8 @@ class Filling:
         rail, move = self.move.rail, self.move
         rows = claimed.met.keys() | claimed.dropped
         before, after = (
-            {row: values for row, values, _ in rail.lives(end, rows)} for end in (move.source, move.target)
+            {row: self.earlier.row(*row, values) for row, values, _ in rail.lives(end, rows)}
+            for end in (move.source, move.target)
         )
         # Grouped by table, as staging takes them.
         for table, id_ in sorted(rows):
@@ -222,7 +230,7 @@ class Filling:
         if not missing:
             return
         claimed = Whole(frozenset(missing))
-        for _ in claimed.without(self.move.rail.net_rows(self.move.source, self.move.target)):
+        for _ in claimed.without(self._net_rows()):
             pass
         for table in plan.tables:
             ids = [RowId(id_) for name, id_ in missing if name == table.name]

@@ -14,7 +14,7 @@ from sqlalchemy.schema import DropTable
 
 from seedrail.errors import HiddenRows, SeedError
 from seedrail.failures import UNUSABLE, failure_of
-from seedrail.history.absent import gone_tables, refuse_columns_to_come
+from seedrail.history.absent import as_it_is_now, gone_tables, refuse_columns_to_come
 from seedrail.history.history import SEED_BASE
 from seedrail.history.rail import Rail
 from seedrail.history.rownames import RowNames
@@ -29,6 +29,7 @@ from seedrail.merge.decide.cells import cells, hold, know, known_cells, touch, u
 from seedrail.merge.decide.find import find
 from seedrail.merge.decide.inherited import refuse_inherited
 from seedrail.merge.decide.unknown import Models, guard_columns, guard_later_columns
+from seedrail.merge.earlier import earlier_values
 from seedrail.merge.filling import Filling, Look
 from seedrail.merge.ledger import EXISTS, NO_ROW, TABLE_NAMES, seed_claims
 from seedrail.merge.plan import Plan, Statement, parents_of
@@ -66,7 +67,8 @@ class Move:
     """From the seed state at `source` to that at `target`, for the seed sets named.
 
     A script's move needs today's `models` as well: they know columns that came after the seeds. A way down
-    may stop at the `target` for what the ledger knows, and end at `final`.
+    may stop at the `target` for what the ledger knows, and end at `final`. On a way up, `came` are columns
+    (table, column) that the run's own schema revisions have brought.
     """
 
     rail: Rail
@@ -77,6 +79,7 @@ class Move:
     models: Models = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
     final: str = ""
+    came: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def upgrade(self) -> bool:
@@ -129,11 +132,13 @@ class _Runner(Filling):
         pin(self.context)
         settle_names(self.context)
         away = self._gone() | (self.look.to_come if self.look else frozenset())
-        frozen = [one for one in move.tables if one.name not in away]
+        span, heads = (move.source, move.target), self.context.get_current_heads
+        there = [one for one in move.tables if one.name not in away]
+        frozen = as_it_is_now(move.rail, span, there, heads)
         live = self._open(frozen)
-        span = (move.source, move.target)
         if self.look is None or not self.look.ahead:
-            refuse_columns_to_come(move.rail, span, frozen, live.names, self.context.get_current_heads)
+            refuse_columns_to_come(move.rail, span, frozen, live.names, heads)
+        frozen, self.earlier = earlier_values(move.rail, span, frozen, live.required)
         if move.upgrade:
             self.stand_ins = find_stand_ins(self.context, frozen, move.options.stand_ins())
         tables = [self._staged(table, live) for table in frozen]
@@ -178,8 +183,9 @@ class _Runner(Filling):
         return gone_tables(move.rail, (move.source, move.target), missing, heads)
 
     def _staged(self, table: FrozenTable, live: Live) -> StagedTable:
-        columns, unseeded = live.columns.get(table.name), live.unseeded.get(table.name, {})
-        return staged_table(table, columns, unseeded, upgrade=self.move.upgrade)
+        return staged_table(
+            table, live.columns.get(table.name), live.unseeded_of(table), upgrade=self.move.upgrade
+        )
 
     def _clear(self) -> None:
         for table in reversed(self.created):
@@ -275,6 +281,7 @@ class _Runner(Filling):
             marked=self._marked(),
             decisions=self.load_decisions(),
             held=self.load_held(),
+            came=self.move.came,
         )
 
     def _marked(self) -> frozenset[tuple[str, str]] | None:

@@ -39,7 +39,7 @@ class Whole:
                 continue
             mine = one.only(self.rows)
             for id_, row in mine.rows:
-                self.met[one.table, id_] = _change(one, id_, bytes(row))
+                self.met[one.table, id_] = change_of_lone(one, id_, bytes(row))
             rest = (
                 [row for row in one.rows if (one.table, row[0]) not in self.rows] if mine.rows else one.rows
             )
@@ -47,7 +47,8 @@ class Whole:
                 yield one._replace(rows=rest)
 
 
-def _change(lone: Lone, id_: str, row: bytes) -> Change:
+def change_of_lone(lone: Lone, id_: str, row: bytes) -> Change:
+    """One of the rows as a change; ChangeFileError where it is none."""
     try:
         values = json.loads(row)
     except (*UNREADABLE, ValueError):

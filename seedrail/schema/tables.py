@@ -122,6 +122,14 @@ class FrozenTable:
             defaults={**self.defaults, **left},
         )
 
+    def lacking(self, names: Container[str]) -> "FrozenTable":
+        """The table as if some columns were not seeded."""
+        return replace(
+            self,
+            columns={name: column for name, column in self.columns.items() if name not in names},
+            foreign_keys={name: key for name, key in self.foreign_keys.items() if name not in names},
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The table's entry in a change file's header."""
         return {

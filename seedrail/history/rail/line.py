@@ -12,6 +12,7 @@ from alembic.script import Script, ScriptDirectory
 from seedrail.errors import ChangeFileError, RailError
 from seedrail.history.changefile import ChangeFile, Header, Rank
 from seedrail.history.changes import Change, Row, State, changed_columns
+from seedrail.history.columns import Renewed, reborn
 from seedrail.history.history import SEED_BASE, History, branched, downs, file_name, is_seed, on_rail
 from seedrail.history.lines import Line, Lone, change_of, lone_or_net, net_lines
 from seedrail.history.rail.placement import check_placement
@@ -181,13 +182,14 @@ class Rail:
     def net_changes(self, source: str, target: str) -> Iterator[Change]:
         """The changes that lead from the seed state at `source` to that at `target`."""
         upward, names, groups = self._lines(source, target)
+        renewed = self._renewed(source, target)
         for group in groups:
             if len(group) > 1:
-                yield from net_lines(group, names, upward=upward)
+                yield from net_lines(group, names, renewed, upward=upward)
                 continue
             ((number, lines),) = group
             for line in lines:
-                yield from net_lines([(number, [line])], names, upward=upward)
+                yield from net_lines([(number, [line])], names, renewed, upward=upward)
 
     def size(self, source: str, target: str) -> int:
         """The bytes of the change files between two revisions."""
@@ -202,8 +204,26 @@ class Rail:
         `seen` is told how many bytes of the files were read.
         """
         upward, names, groups = self._lines(source, target, seen)
+        renewed = self._renewed(source, target)
         for group in groups:
-            yield from lone_or_net(group, names, upward=upward)
+            yield from lone_or_net(group, names, renewed, upward=upward)
+
+    def _renewed(self, source: str, target: str) -> Renewed:
+        """The columns that left their table on a way and came again."""
+        lower, upper = sorted((source, target), key=self.position)
+        return Renewed(self._states(lower, upper))
+
+    def _states(self, lower: str, upper: str) -> list[Mapping[str, FrozenTable]]:
+        """The tables of each seed state on a way up, its ends included."""
+        return [self.tables_at(one) for one in (lower, *(one.revision for one in self.between(lower, upper)))]
+
+    def reborn(self, revision: str) -> Iterator[tuple[str, str, str]]:
+        """The columns (table, column) of a seed state that leave after it and come again, as others.
+
+        Each with the revision by which it comes.
+        """
+        for table, column, number in reborn(self._states(SEED_BASE, self.head), self.position(revision)):
+            yield table, column, self.revisions[number - 1].revision
 
     def _lines(
         self, source: str, target: str, seen: Callable[[int], None] | None = None
@@ -231,11 +251,16 @@ class Rail:
 
     def fold(self, revision: str) -> tuple[State, State]:
         """The seeded rows at `revision`, and those that were released and stay known."""
-        seeded: dict[str, dict[str, Row]] = {name: {} for name in self.tables_at(revision)}
+        tables = self.tables_at(revision)
+        seeded: dict[str, dict[str, Row]] = {name: {} for name in tables}
         released: dict[str, dict[str, Row]] = {}
         for change in self.net_changes(SEED_BASE, revision):
-            rows = released if change.released else seeded
-            rows.setdefault(change.table, {})[change.id] = change.new or {}
+            rows, row = released if change.released else seeded, change.new or {}
+            table = tables.get(change.table)
+            if table is not None and not row.keys() <= table.columns.keys():
+                # What a column held went with it, also where it comes again.
+                row = {name: value for name, value in row.items() if name in table.columns}
+            rows.setdefault(change.table, {})[change.id] = row
         return seeded, released
 
     def lives(
@@ -248,11 +273,12 @@ class Rail:
         """
         values: dict[tuple[str, str], dict[str, Any]] = {}
         given: dict[tuple[str, str], dict[str, str]] = {}
-        for one in self.between(SEED_BASE, revision) if rows else ():
+        renewed = self._renewed(SEED_BASE, revision)
+        for number, one in enumerate(self.between(SEED_BASE, revision) if rows else (), start=1):
             lines = (line for block in one.file.blocks() for line in block)
             for line in (line for line in lines if (line.table, line.id) in rows):
                 row = line.table, line.id
-                change = change_of(line, one.revision)
+                change = renewed.settle(change_of(line, one.revision), number)
                 if change.new is None:
                     del values[row], given[row]
                     continue

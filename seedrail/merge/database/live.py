@@ -29,7 +29,7 @@ class Live:
     `columns` are a table's columns with their types (no entry: as frozen), but for those `generated`, which
     the database alone writes, among them those `derived` of other columns; `unseeded` are those that no seed
     sets, with their constant defaults as SQL, `references` the foreign keys that point at each table,
-    `uniques` its unique constraints.
+    `uniques` its unique constraints. `required` are the columns that an INSERT has to give a value.
     """
 
     columns: Mapping[str, Mapping[str, TypeEngine[Any]]]
@@ -38,6 +38,12 @@ class Live:
     uniques: Mapping[str, Sequence[Unique]]
     derived: Mapping[str, frozenset[str]]
     generated: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    required: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def unseeded_of(self, table: FrozenTable) -> dict[str, str]:
+        """The columns of a table that it does not seed, by now, with their constant defaults."""
+        found = self.unseeded.get(table.name, {})
+        return {name: default for name, default in found.items() if name not in table.columns}
 
     @property
     def names(self) -> dict[str, set[str]]:
@@ -50,7 +56,12 @@ def frozen_schema(dialect: SeedDialect, tables: Sequence[FrozenTable]) -> Live:
     references = {table.name: list(table.referenced_by) for table in tables}
     uniques = {table.name: table.uniques for table in tables}
     unseeded = {table.name: _literal_defaults(table, dialect) for table in tables}
-    return Live({}, unseeded, references, uniques, {table.name: _derived(table) for table in tables})
+    required = {
+        table.name: frozenset(name for name, column in table.columns.items() if not column.nullable)
+        for table in tables
+    }
+    derived = {table.name: _derived(table) for table in tables}
+    return Live({}, unseeded, references, uniques, derived, required=required)
 
 
 def _derived(table: FrozenTable) -> frozenset[str]:
@@ -153,6 +164,7 @@ def _read(
     unseeded: dict[str, dict[str, str]] = {}
     derived: dict[str, frozenset[str]] = {}
     generated: dict[str, frozenset[str]] = {}
+    required: dict[str, frozenset[str]] = {}
     for schema in dict.fromkeys(there.schema for there in homes.values()):
         names = [name for name, there in homes.items() if there.schema == schema]
         with warnings.catch_warnings():
@@ -173,7 +185,8 @@ def _read(
                 if column["name"] not in generated[table.name]
             }
             unseeded[table.name] = _unseeded(table, live, dialect)
-    return Live(columns, unseeded, references, uniques, derived, generated)
+            required[table.name] = frozenset(column["name"] for column in live if _is_required(column))
+    return Live(columns, unseeded, references, uniques, derived, generated, required)
 
 
 def _named(
@@ -208,6 +221,12 @@ def _unseeded(table: FrozenTable, live: Iterable[Any], dialect: SeedDialect) -> 
 def _is_generated(column: Any) -> bool:
     """Whether the database refuses an INSERT that gives a reflected column a value."""
     return bool(column.get("computed") or (column.get("identity") or {}).get("always"))
+
+
+def _is_required(column: Any) -> bool:
+    """Whether the database refuses an INSERT that leaves a reflected column out."""
+    given = column.get("computed") or column.get("identity") or column["default"] is not None
+    return not (column["nullable"] or given)
 
 
 def _literal_defaults(table: FrozenTable, dialect: SeedDialect) -> dict[str, str]:

@@ -299,6 +299,7 @@ def _changed_here(plan: Plan, table: StagedTable) -> ColumnElement[bool]:
         *(
             sa.and_(stage.c["r_" + name].is_not(None), ~_untouched(plan, table, name))
             for name in sorted(table.updated)
+            if (table.name, name) not in plan.came
         ),
         sa.false(),
     )
@@ -307,9 +308,11 @@ def _changed_here(plan: Plan, table: StagedTable) -> ColumnElement[bool]:
 def _differences(plan: Plan, table: StagedTable) -> Iterator[ColumnElement[bool]]:
     """For each column, whether a row that leaves is not as the seed left it."""
     for name in table.columns:
-        yield ~_untouched(plan, table, name)
+        if (table.name, name) not in plan.came:
+            yield ~_untouched(plan, table, name)
     for name, default in table.unseeded.items():
-        yield ~plan.dialect.holds(table.live.c[name], default)
+        if (table.name, name) not in plan.came:
+            yield ~plan.dialect.holds(table.live.c[name], default)
 
 
 def _untouched(plan: Plan, table: StagedTable, name: str) -> ColumnElement[bool]:
@@ -487,10 +490,11 @@ def _valued(plan: Plan, table: StagedTable, mine: sa.CTE, name: str) -> sa.Subqu
 
 def _unseeded(plan: Plan, table: StagedTable, mine: sa.CTE, name: str, default: str) -> sa.Select[Any]:
     column = sa.type_coerce(mine.c["l_" + name], table.live.c[name].type)
+    came = (table.name, name) in plan.came
     values = {
-        "expected": plan.dialect.to_ledger(plan.dialect.given(column, default)),
+        "expected": plan.dialect.to_ledger(column if came else plan.dialect.given(column, default)),
         "found": plan.dialect.to_ledger(column),
-        "as_expected": plan.dialect.holds(column, default),
+        "as_expected": sa.true() if came else plan.dialect.holds(column, default),
     }
     return _part(mine, name, values)
 
@@ -502,7 +506,12 @@ def _is_fact(table: StagedTable, seed_id: Any, column: Any) -> ColumnElement[boo
 
 
 def _expected(plan: Plan, table: StagedTable, mine: sa.CTE, name: str) -> ColumnElement[Any]:
-    """What a column holds if nobody touched it: the seed's value, or what the link was cut to."""
+    """What a column holds if nobody touched it: the seed's value, or what the link was cut to.
+
+    Where it came in this run, nobody can have.
+    """
+    if (table.name, name) in plan.came:
+        return mine.c["l_" + name]
     old = mine.c["o_" + name]
     if name not in table.frozen.foreign_keys or not plan.knows(table.name):
         return old

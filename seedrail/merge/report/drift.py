@@ -10,13 +10,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import DropTable
 
 from seedrail.dialects import dialect_named
 from seedrail.errors import SeedError
-from seedrail.history.absent import gone_tables
+from seedrail.history.absent import as_it_is_now, gone_tables
 from seedrail.history.changes import Change
 from seedrail.history.history import SEED_BASE
 from seedrail.history.lines import Lone
@@ -38,6 +39,7 @@ from seedrail.merge.decide.cells import (
     unpivot,
 )
 from seedrail.merge.decide.find import find
+from seedrail.merge.earlier import Earlier, earlier_values
 from seedrail.merge.ledger import EXISTS, OWNER, seed_claims, seed_state
 from seedrail.merge.plan import Plan, Statement, parents_of
 from seedrail.merge.report.as_left import AsLeft, has_others, side_by_side
@@ -180,13 +182,14 @@ class _Comparison:
         self.dialect = dialect_named(connection.dialect.name)
         tables = rail.tables_at(revision)
         self.names = RowNames(rail, (revision,), tables.values())
+        self.earlier = Earlier()
         found = self.dialect.find(connection, sorted(tables))
         missing = [name for name in tables if name not in found]
         # What was dropped since has no rows that could differ.
         gone = gone_tables(rail, (revision, revision), missing, rail.schema_heads)
-        self.frozen = in_foreign_key_order(
-            table for table in tables.values() if table.set in sets and table.name not in gone
-        )
+        there = [table for name, table in tables.items() if table.set in sets and name not in gone]
+        heads = MigrationContext.configure(connection).get_current_heads
+        self.frozen = in_foreign_key_order(as_it_is_now(rail, (revision, revision), there, heads))
 
     def differences(self, progress: Progress) -> list[Difference]:
         """How many rows of each table differ, by kind; the first are named."""
@@ -230,11 +233,11 @@ class _Comparison:
     def _begin(self, progress: Progress) -> tuple[Live, list[StagedTable]]:
         progress.begin("comparing", self.rail.size(SEED_BASE, self.revision))
         live = read_live(self.connection, self.dialect, self.frozen)
+        span = (self.revision, SEED_BASE)
+        frozen, self.earlier = earlier_values(self.rail, span, self.frozen, live.required)
         return live, [
-            staged_table(
-                table, live.columns.get(table.name), live.unseeded.get(table.name, {}), upgrade=False
-            )
-            for table in self.frozen
+            staged_table(table, live.columns.get(table.name), live.unseeded_of(table), upgrade=False)
+            for table in frozen
         ]
 
     def _run_program(self, progress: Progress, read: "Callable[[_Comparison, Plan], Iterable[T]]") -> list[T]:
@@ -332,7 +335,7 @@ class _Comparison:
 
     def _rows(self, progress: Progress) -> Iterator[Lone | Change]:
         """The seed's rows as deletes; one that was released is its owner's to change."""
-        for entry in self.rail.net_rows(self.revision, SEED_BASE, progress.work):
+        for entry in self.earlier.settle(self.rail.net_rows(self.revision, SEED_BASE, progress.work)):
             if isinstance(entry, Lone) or entry.before == "seeded":
                 yield entry
 

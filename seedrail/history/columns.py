@@ -1,0 +1,66 @@
+"""Columns that leave their table and come again: they are others, whatever their name.
+
+What the seed gave the first went with it when the schema dropped it. No line of a change file says that: what
+they say of the first has to be left out where the second is meant.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from seedrail.history.changes import Change, Row
+from seedrail.schema.tables import FrozenTable
+
+State = Mapping[str, FrozenTable]
+"""The tables of a seed state."""
+
+
+class Renewed:
+    """The columns that some of a sequence of seed states lacks, though one before and one after has them.
+
+    The states are numbered; the change file with the same number led to a state from the one before.
+    """
+
+    def __init__(self, states: Iterable[State] = ()) -> None:
+        self._since: dict[str, dict[str, int]] = {}
+        seen: dict[str, set[str]] = {}
+        now: dict[str, set[str]] = {}
+        for number, tables in enumerate(states):
+            for name, table in tables.items():
+                again = (table.columns.keys() - now.get(name, set())) & seen.get(name, set())
+                if again:
+                    self._since.setdefault(name, {}).update(dict.fromkeys(again, number))
+                now[name] = set(table.columns)
+                seen.setdefault(name, set()).update(table.columns)
+
+    def concerns(self, table: str, number: int) -> bool:
+        """Whether lines of a table in the file with this number may say something of other columns."""
+        return any(number < since for since in self._since.get(table, {}).values())
+
+    def settle(self, change: Change, number: int) -> Change:
+        """The change of a line in the file with this number, without what it says of other columns."""
+        if not self.concerns(change.table, number):
+            return change
+        others = {name for name, since in self._since[change.table].items() if number < since}
+
+        def rest(row: Row | None) -> Row | None:
+            return row if row is None else {name: row[name] for name in row if name not in others}
+
+        revisions = {name: one for name, one in change.revisions.items() if name not in others}
+        return replace(change, old=rest(change.old), new=rest(change.new), revisions=revisions)
+
+
+AS_THEY_ARE = Renewed()
+"""Of a history whose columns stay, or come once and go once."""
+
+
+def reborn(states: Sequence[State], at: int) -> Iterator[tuple[str, str, int]]:
+    """The columns (table, column) of the state `at` that leave after it and come again: in which state."""
+    for name, table in states[at].items():
+        later = [
+            (number, states[number][name]) for number in range(at, len(states)) if name in states[number]
+        ]
+        for column in table.columns.keys() - set(table.key):
+            left = next((number for number, one in later if column not in one.columns), len(states))
+            again = next((number for number, one in later if number > left and column in one.columns), None)
+            if again is not None:
+                yield name, column, again

@@ -1,0 +1,110 @@
+"""What a column that must have a value held before the seed gave it one: what the seed gives it first.
+
+A schema revision made it so, and filled it. A seed state from before knows nothing of it: it could not be had again
+below a newer schema, nor its rows be told from edited ones.
+"""
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from seedrail.history.changes import Change, Row
+from seedrail.history.history import SEED_BASE
+from seedrail.history.lines import Lone
+from seedrail.history.rail import Rail
+from seedrail.merge.whole import change_of_lone
+from seedrail.schema.tables import FrozenTable
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The values by table, seed id and column."""
+
+    values: Mapping[str, Mapping[str, Row]] = field(default_factory=dict)
+
+    def settle(self, changes: Iterable[Lone | Change]) -> Iterator[Lone | Change]:
+        """Changes as they are where nothing is empty that must not be."""
+        if not self.values:
+            yield from changes
+            return
+        for one in changes:
+            if one.table not in self.values:
+                yield one
+            elif isinstance(one, Lone):
+                for id_, row in one.rows:
+                    yield self._settled(change_of_lone(one, id_, bytes(row)))
+            else:
+                yield self._settled(one)
+
+    def row(self, table: str, id_: str, row: Row) -> Row:
+        """A whole row of a seed state."""
+        return {**row, **{name: one for name, one in self._of(table, id_).items() if row.get(name) is None}}
+
+    def _of(self, table: str, id_: str) -> Row:
+        nothing: dict[str, Row] = {}
+        return self.values.get(table, nothing).get(id_, {})
+
+    def _settled(self, change: Change) -> Change:
+        mine = self._of(change.table, change.id)
+        if change.old is None or change.new is None:
+            old, new = (
+                row if row is None else self.row(change.table, change.id, row)
+                for row in (change.old, change.new)
+            )
+            return replace(change, old=old, new=new)
+        old, new = (
+            {name: mine.get(name) if value is None else value for name, value in row.items()}
+            for row in (change.old, change.new)
+        )
+        # Of these columns alone: what a row that returns does not change stays said.
+        same = {name for name in mine if name in new and old.get(name) == new[name]}
+        return replace(
+            change,
+            old=_without(old, same),
+            new=_without(new, same),
+            first=_without(change.first, same),
+            revisions=_without(change.revisions, same),
+        )
+
+
+def _without(row: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
+
+
+def earlier_values(
+    rail: Rail, span: tuple[str, str], frozen: Sequence[FrozenTable], required: Mapping[str, Container[str]]
+) -> tuple[list[FrozenTable], Earlier]:
+    """A move's tables, with the `required` columns that a later seed state has, and what they held.
+
+    `span` are the move's ends. Columns that no state seeds are left alone.
+    """
+    lower, upper = sorted(rail.position(one) for one in span)
+    names = [SEED_BASE, *(one.revision for one in rail.revisions)]
+    states = [rail.tables_at(name) for name in names]
+    tables: list[FrozenTable] = []
+    values: dict[str, dict[str, dict[str, Any]]] = {}
+    for table in frozen:
+        known = states[lower].get(table.name)
+        later = [(at, states[at][table.name]) for at in range(lower, len(states)) if table.name in states[at]]
+        for column in dict.fromkeys(name for _, one in later for name in one.columns):
+            first = next(at for at, one in later if column in one.columns)
+            # In a table that comes on the way, its rows have the value that they end with.
+            if column not in required.get(table.name, ()) or not (first > upper or (known and first > lower)):
+                continue
+            if first > upper:
+                table = _with(table, states[first][table.name], column)
+            for rows in rail.fold(names[first]):
+                for id_, row in rows.get(table.name, {}).items():
+                    if row.get(column) is not None:
+                        values.setdefault(table.name, {}).setdefault(id_, {})[column] = row[column]
+        tables.append(table)
+    return tables, Earlier(values)
+
+
+def _with(table: FrozenTable, later: FrozenTable, column: str) -> FrozenTable:
+    links = {column: later.foreign_keys[column]} if column in later.foreign_keys else {}
+    return replace(
+        table,
+        columns={**table.columns, column: later.columns[column]},
+        foreign_keys={**table.foreign_keys, **links},
+    )
