@@ -9,6 +9,7 @@ from alembic.operations import MigrateOperation
 from alembic.operations.ops import DowngradeOps, MigrationScript, UpgradeOps
 from alembic.runtime.migration import MigrationContext
 from alembic.util import PriorityDispatchResult, to_tuple
+from sqlalchemy import MetaData
 
 from seedrail.documents.documents import read
 from seedrail.documents.integrity import settle_defaults
@@ -20,6 +21,7 @@ from seedrail.history.history import SEED_BASE
 from seedrail.history.rail import ORPHAN, RESTORE_OR_DELETE, Rail
 from seedrail.history.rail.newfiles import undo_on_failure
 from seedrail.history.rail.placement import refuse_above_rail
+from seedrail.history.rail.renamed import refuse_renamed
 from seedrail.history.rail.stranded import refuse_stranded
 from seedrail.integration.drift import report_drift
 from seedrail.integration.operations import (
@@ -59,15 +61,26 @@ def pending_changes(run: SeedRun) -> PendingSeedsOp | None:
     before, released = rail.fold(rail.head)
     frozen = rail.tables_at(rail.head)
     rows, tables = read(run.catalog, frozen)
+    models = {table for one in _models(run.context) for table in one.tables}
+    if models:
+        refuse_renamed((before, frozen), (rows, tables), models)
     assumed = assumed_values(before, released, frozen, tables)
     changes = list(diff(before, rows, released, assumed))
     if run.options.removed is Removed.RELEASE:
         changes = [one.release() if one.kind == "delete" else one for one in changes]
     if not changes:
         return None
-    refuse_stranded((before, released), rows, changes, {**rail.tables_on_way(SEED_BASE, rail.head), **tables})
+    known_tables = {**rail.tables_on_way(SEED_BASE, rail.head), **tables}
+    # What was released goes with a table that the schema drops.
+    there = {name: one for name, one in known_tables.items() if name in models or not models}
+    refuse_stranded((before, released), rows, changes, there)
     known = {name: {**released.get(name, {}), **before.get(name, {})} for name in {**before, **released}}
     return PendingSeedsOp(changes, tables, known)
+
+
+def _models(context: MigrationContext) -> tuple[MetaData, ...]:
+    """The application's metadata; none where env.py gives none."""
+    return to_tuple(context.opts.get("target_metadata"), default=())
 
 
 def process_revision_directives(

@@ -1,7 +1,7 @@
 """What a column that must have a value held before the seed gave it one: what the seed gives it first.
 
-A schema revision made it so, and filled it. A seed state from before knows nothing of it: it could not be had again
-below a newer schema, nor its rows be told from edited ones.
+A schema revision made it so, and filled it. A seed state from before knows nothing of it: without this, it
+could not be had again below a newer schema, and each of its rows would count as edited.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence

@@ -110,8 +110,8 @@ def _movers(plan: Plan, table: StagedTable, unique: Unique, name: str, wanted: s
 def _moving(table: StagedTable, unique: Unique, name: str) -> Iterator[ColumnElement[bool]]:
     """Conditions for a row that leaves its value."""
     stage = table.stage
-    # Natural keys do not come back under another seed id: only other constraints can be in the way.
-    if table.may(DELETE) and set(unique.columns) != set(table.frozen.key):
+    # A natural key, too: it may come back under another seed id, in another case or of another declaration.
+    if table.may(DELETE):
         yield stage.c.action == DELETE
     if table.may(UPDATE) and name in table.writable:
         # A column that the row does not change would keep what it is parked at.
