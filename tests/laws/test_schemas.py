@@ -62,7 +62,7 @@ def _edited(draw: st.DrawFn, step: Step) -> Step:
     """The document of the models: rows and values change, but those of a column that is renamed."""
     rows = {}
     # Released rows are their owners', and a column that is renamed takes along what is in them.
-    names = list(step.rows) if step.release else []
+    names = list(step.rows) if step.release or (step.table and not step.seeded) else []
     names += draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True))
     for name in dict.fromkeys(names):
         before = step.rows.get(name, {})

@@ -43,7 +43,8 @@ class Step:
     """What the models and the document are from now on.
 
     `columns` are those of the parents, and what they are; `renamed` was one of them (new name, old name).
-    `children` says whether there is a table of them, and whether it is seeded.
+    There may be a `table` of children, by the name `child` and with the natural key `key`, and it may be
+    `seeded`.
     """
 
     columns: Mapping[str, str]
@@ -53,6 +54,8 @@ class Step:
     seeded: bool = True
     release: bool = False
     renamed: tuple[str, str] | None = None
+    child: str = "children"
+    key: tuple[str, str] = ("parent_id", "name")
 
 
 @dataclass
@@ -154,7 +157,7 @@ class Evolving:
             sa.UniqueConstraint("name", name="uq_parents_name"),
         )
         if self.step.table:
-            _children(metadata)
+            _children(metadata, self.step.child)
         return metadata
 
     @property
@@ -167,11 +170,11 @@ class Evolving:
             yield SeedRow("parents", {"name": element.name, **values})
             for index, child in enumerate(element.children if step.table and step.seeded else ()):
                 link = {"parent_id": seed_id("parents", element.name), "name": child}
-                yield SeedRow("children", link, path=("children", index))
+                yield SeedRow(step.child, link, path=("children", index))
 
         declared = [SeedTable(metadata.tables["parents"], ("name",))]
         if step.table and step.seeded:
-            declared.append(SeedTable(metadata.tables["children"], ("parent_id", "name")))
+            declared.append(SeedTable(metadata.tables[step.child], step.key))
         document = self.root / "parents.json"
         return SeedCatalog([SeedSet("parents", document, Element, flatten, tuple(declared))])
 
@@ -190,9 +193,9 @@ class Evolving:
         return ["seed_base", *sorted(file.name[:9] for file in (self.root / "versions").glob("seed_0*"))]
 
 
-def _children(metadata: sa.MetaData) -> None:
+def _children(metadata: sa.MetaData, name: str) -> None:
     sa.Table(
-        "children",
+        name,
         metadata,
         sa.Column("id", sa.Uuid(), primary_key=True),
         sa.Column("parent_id", sa.ForeignKey("parents.id", name="fk_children_parents"), nullable=False),
