@@ -188,6 +188,16 @@ def test_a_column_that_must_have_a_value_keeps_it_below_the_seed_that_gave_it(
         assert project.rows(one)["parents"] == set()
 
 
+def test_what_a_schema_revision_filled_in_gives_way_to_the_documents_value(
+    project: Evolving, database: Database, new: Database
+) -> None:
+    rows = {row: {**values, "two": "own"} for row, values in ROWS.items()}
+    project.ship(database, replace(START, columns={"one": PLAIN, "two": REQUIRED}, rows=rows))
+    project.run(new, "upgrade", "head")
+    assert project.rows(database) == project.rows(new)
+    assert project.rows(new)["parents"] == {("ada", "a", "own"), ("bob", "b", "own")}
+
+
 # -- natural keys
 
 

@@ -21,9 +21,13 @@ class Earlier:
     """The values by table, seed id and column."""
 
     values: Mapping[str, Mapping[str, Row]] = field(default_factory=dict)
+    upward: bool = True
 
     def settle(self, changes: Iterable[Lone | Change]) -> Iterator[Lone | Change]:
-        """Changes as they are where nothing is empty that must not be."""
+        """Changes as they are where nothing is empty that must not be.
+
+        On a way up, they say the value that a column keeps: what a schema revision filled in may be another.
+        """
         if not self.values:
             yield from changes
             return
@@ -56,8 +60,8 @@ class Earlier:
             {name: mine.get(name) if value is None else value for name, value in row.items()}
             for row in (change.old, change.new)
         )
-        # Of these columns alone: what a row that returns does not change stays said.
-        same = {name for name in mine if name in new and old.get(name) == new[name]}
+        # A way down leaves what cannot be empty as it is.
+        same = set() if self.upward else {name for name in mine if name in new and old.get(name) == new[name]}
         return replace(
             change,
             old=_without(old, same),
@@ -98,7 +102,7 @@ def earlier_values(
                     if row.get(column) is not None:
                         values.setdefault(table.name, {}).setdefault(id_, {})[column] = row[column]
         tables.append(table)
-    return tables, Earlier(values)
+    return tables, Earlier(values, upward=rail.position(span[0]) <= rail.position(span[1]))
 
 
 def _with(table: FrozenTable, later: FrozenTable, column: str) -> FrozenTable:

@@ -85,6 +85,14 @@ class Filling:
         """What the move does to rows; `seen` is told how many bytes of the change files were read."""
         return self.earlier.settle(self.move.rail.net_rows(self.move.source, self.move.target, seen))
 
+    def _kept_apart(self, changes: Iterable[Lone | Change], kept: list[Change]) -> Iterator[Lone | Change]:
+        """Changes, but for those that only say what rows keep."""
+        for one in changes:
+            if self.earlier.values and isinstance(one, Change) and (one.kind, one.effect) == (UPDATE, None):
+                kept.append(one)
+            else:
+                yield one
+
     def known_tables(self) -> frozenset[str] | None:
         """The tables that the ledger has claims of; None for a script, which has to expect them of all."""
         if self.connection is None:
@@ -113,10 +121,13 @@ class Filling:
         size = move.rail.size(move.source, move.target)
         self.progress.begin("staging" if links is None else "loading", size * len(turns))
         claimed = self._claimed(tables) if links is None else Whole()
+        kept: list[Change] = []
         with self._loader() as loader:
             for names in turns:
-                changes = claimed.without(self._net_rows(self.progress.work))
+                changes = self._kept_apart(claimed.without(self._net_rows(self.progress.work)), kept)
                 load_changes(changes, {name: tables[name] for name in names}, self.positions, loader)
+            if kept:
+                load_changes(kept, tables, self.positions, loader, whole=True)
             if claimed:
                 load_changes(self._whole(claimed), tables, self.positions, loader, whole=True)
             if links is not None:
