@@ -14,15 +14,14 @@ from sqlalchemy import MetaData
 from seedrail.documents.documents import read
 from seedrail.documents.integrity import settle_defaults
 from seedrail.errors import ChangeFileError, RailError
-from seedrail.history.assumed import assumed_values
 from seedrail.history.changefile import Header, encode, sha256
 from seedrail.history.changes import Change, diff
+from seedrail.history.columns import assumed_values
 from seedrail.history.history import SEED_BASE
 from seedrail.history.rail import ORPHAN, RESTORE_OR_DELETE, Rail
 from seedrail.history.rail.newfiles import undo_on_failure
 from seedrail.history.rail.placement import refuse_above_rail
-from seedrail.history.rail.renamed import refuse_renamed
-from seedrail.history.rail.stranded import refuse_stranded
+from seedrail.history.rail.stranded import refuse_renamed, refuse_stranded
 from seedrail.integration.drift import report_drift
 from seedrail.integration.operations import (
     DowngradeSeedsOp,

@@ -18,9 +18,9 @@ from seedrail.history.changefile import TEXT_UP_TO
 from seedrail.integration import forgotten
 from seedrail.integration.run import LOCK_TIMEOUT, LOOKS, TEXT_OPTION, SeedRun
 from seedrail.integration.said_once import said_once
-from seedrail.merge.bring_over import OLD_LEDGER
 from seedrail.merge.database.session import online, open_script, pin, settle_names
 from seedrail.merge.ledger import TABLE_NAMES
+from seedrail.merge.write.bring_over import OLD_LEDGER
 from seedrail.run_options import RunOptions
 
 if TYPE_CHECKING:

@@ -27,10 +27,10 @@ from seedrail.history.rail.placement import without_move
 from seedrail.history.rail.unreadable import without_function
 from seedrail.integration.arrivals import Arrivals
 from seedrail.integration.forgotten import NOT_BEGUN
-from seedrail.merge.bring_over import bring_over
 from seedrail.merge.database.session import online, refuse_row_security
 from seedrail.merge.ledger import LEDGER_VERSION, TABLE_NAMES, metadata, seed_state, stops_above
 from seedrail.merge.report.answers import TALLIES, Answers, DecisionError
+from seedrail.merge.write.bring_over import bring_over
 from seedrail.quoting import shown
 from seedrail.run_options import RunOptions
 from seedrail.schema.tables import in_foreign_key_order

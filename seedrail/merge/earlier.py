@@ -8,10 +8,14 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import sqlalchemy as sa
+
+from seedrail.dialects import SeedDialect
 from seedrail.history.changes import Change, Row
 from seedrail.history.history import SEED_BASE
 from seedrail.history.lines import Lone
 from seedrail.history.rail import Rail
+from seedrail.merge.stage import DELETE, INSERT, StagedTable
 from seedrail.merge.whole import change_of_lone
 from seedrail.schema.tables import FrozenTable
 
@@ -73,6 +77,28 @@ class Earlier:
 
 def _without(row: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in names}
+
+
+def settle_defaults(
+    dialect: SeedDialect,
+    table: StagedTable,
+    defaults: Mapping[str, str],
+    ends: tuple[Container[str], Container[str]],
+) -> Iterator[sa.Executable]:
+    """Statements that give staged rows the defaults of columns which the state at that end of a move lacks.
+
+    `ends` are the columns that the states at source and target have; `defaults` are SQL.
+    """
+    stage = table.stage
+    for prefix, seeded, other in (("o_", ends[0], INSERT), ("n_", ends[1], DELETE)):
+        for name in table.columns:
+            default = defaults.get(name, "NULL")
+            if name not in seeded and default.upper() != "NULL":
+                column = stage.c[prefix + name]
+                value = dialect.given(column, default)
+                yield (
+                    sa.update(stage).values({column: value}).where(column.is_(None), stage.c.action != other)
+                )
 
 
 def earlier_values(

@@ -29,7 +29,7 @@ from seedrail.merge.decide.cells import cells, hold, know, known_cells, touch, u
 from seedrail.merge.decide.find import find
 from seedrail.merge.decide.inherited import refuse_inherited
 from seedrail.merge.decide.unknown import Models, guard_columns, guard_later_columns
-from seedrail.merge.earlier import earlier_values
+from seedrail.merge.earlier import earlier_values, settle_defaults
 from seedrail.merge.filling import Filling, Look
 from seedrail.merge.ledger import EXISTS, NO_ROW, TABLE_NAMES, seed_claims
 from seedrail.merge.plan import Plan, Statement, parents_of
@@ -146,6 +146,7 @@ class _Runner(Filling):
         with _refusals():
             self.load(tables)
         staged = [table for table in tables if any(table.counts.values())]
+        self._settle_defaults(staged, live)
         self._log_staged(staged)
         plan = self._plan(staged, live, known)
         self._guard_references(plan)
@@ -186,6 +187,14 @@ class _Runner(Filling):
         return staged_table(
             table, live.columns.get(table.name), live.unseeded_of(table), upgrade=self.move.upgrade
         )
+
+    def _settle_defaults(self, staged: Sequence[StagedTable], live: Live) -> None:
+        """A state that lacks a column has its default in it."""
+        ends = [self.move.rail.tables_at(one) for one in (self.move.source, self.move.target)]
+        for table in staged:
+            name = table.name
+            source, target = (at[name].columns if name in at else table.columns for at in ends)
+            self.run_all(settle_defaults(self.dialect, table, live.defaults.get(name, {}), (source, target)))
 
     def _clear(self) -> None:
         for table in reversed(self.created):

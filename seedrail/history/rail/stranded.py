@@ -1,13 +1,15 @@
 """Released rows that a new revision would strand: they stay as they are, and the seed moves on beneath them.
 
 A fresh install inserts them all the same. One that points at a row which is gone by then, or that holds a
-unique value which a seeded row takes, would stop every fresh install from then on.
+unique value which a seeded row takes, would stop every fresh install from then on. So would the rows of a
+table that the schema renames be stranded: a seed id is made of the table's name, and under another one they
+are others.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
-from seedrail.errors import FAULT_LIMIT, SeedError
-from seedrail.history.changes import Change, State
+from seedrail.errors import FAULT_LIMIT, SeedError, SetupError
+from seedrail.history.changes import Change, Row, State
 from seedrail.quoting import shown
 from seedrail.schema.tables import FrozenTable
 
@@ -85,3 +87,33 @@ def _taken(
 def _values(row: object, columns: Sequence[str]) -> tuple[object, ...]:
     values = row if isinstance(row, Mapping) else {}
     return tuple(values.get(column) for column in columns)
+
+
+def refuse_renamed(
+    before: tuple[State, Mapping[str, FrozenTable]],
+    after: tuple[State, Mapping[str, FrozenTable]],
+    models: Container[str],
+) -> None:
+    """Raise SetupError where most rows of a table that no model has any more come under another table's name.
+
+    `before` and `after` are the seeded rows and tables of the newest revision, and of the documents.
+    """
+    (olds, frozen), (news, tables) = before, after
+    for gone in [name for name in frozen if name not in tables and name not in models]:
+        for new in [name for name in tables if name not in frozen]:
+            old_rows = _keys(frozen[gone], olds.get(gone, {}))
+            if 2 * len(old_rows & _keys(tables[new], news.get(new, {}))) > len(old_rows):
+                raise SetupError(
+                    f"the seeded table {shown(gone)} goes, and {shown(new)} comes with the same rows;"
+                    " no revision was written\n"
+                    "  where a schema revision renames the table, databases would take its rows for people's:"
+                    " keep the table's name (the class may have another)\n"
+                    f"  where it is a new table, take {shown(gone)} out in one revision, and bring"
+                    f" {shown(new)} in with the next"
+                )
+
+
+def _keys(table: FrozenTable, rows: Mapping[str, Row]) -> set[tuple[object, ...]]:
+    """The natural keys of rows, but for links, which hold seed ids."""
+    names = [name for name in table.key if name not in table.foreign_keys]
+    return {tuple(row.get(name) for name in names) for row in rows.values()} if names else set()

@@ -11,8 +11,8 @@ from sqlalchemy.engine import Connection
 from seedrail.errors import SetupError
 from seedrail.failures import named_failures
 from seedrail.integration.run import LOOKS, SeedRun
-from seedrail.merge.bring_over import bring_over
 from seedrail.merge.ledger import metadata, seed_state
+from seedrail.merge.write.bring_over import bring_over
 
 T = TypeVar("T")
 Heads = tuple[str, ...]

@@ -27,13 +27,13 @@ class Live:
     """The live schema as a move needs it.
 
     `columns` are a table's columns with their types (no entry: as frozen), but for those `generated`, which
-    the database alone writes, among them those `derived` of other columns; `unseeded` are those that no seed
-    sets, with their constant defaults as SQL, `references` the foreign keys that point at each table,
+    the database alone writes, among them those `derived` of other columns; `defaults` the constant defaults
+    of all columns as SQL (NULL: none), `references` the foreign keys that point at each table,
     `uniques` its unique constraints. `required` are the columns that an INSERT has to give a value.
     """
 
     columns: Mapping[str, Mapping[str, TypeEngine[Any]]]
-    unseeded: Mapping[str, Mapping[str, str]]
+    defaults: Mapping[str, Mapping[str, str]]
     references: dict[str, list[Reference]]
     uniques: Mapping[str, Sequence[Unique]]
     derived: Mapping[str, frozenset[str]]
@@ -41,9 +41,10 @@ class Live:
     required: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def unseeded_of(self, table: FrozenTable) -> dict[str, str]:
-        """The columns of a table that it does not seed, by now, with their constant defaults."""
-        found = self.unseeded.get(table.name, {})
-        return {name: default for name, default in found.items() if name not in table.columns}
+        """The columns of a table that no seed sets, with their constant defaults."""
+        seeded = {table.id, *table.columns, *table.volatile}
+        found = self.defaults.get(table.name, {})
+        return {name: default for name, default in found.items() if name not in seeded}
 
     @property
     def names(self) -> dict[str, set[str]]:
@@ -55,13 +56,13 @@ def frozen_schema(dialect: SeedDialect, tables: Sequence[FrozenTable]) -> Live:
     """The schema as a script knows it."""
     references = {table.name: list(table.referenced_by) for table in tables}
     uniques = {table.name: table.uniques for table in tables}
-    unseeded = {table.name: _literal_defaults(table, dialect) for table in tables}
+    defaults = {table.name: _literal_defaults(table, dialect) for table in tables}
     required = {
         table.name: frozenset(name for name, column in table.columns.items() if not column.nullable)
         for table in tables
     }
     derived = {table.name: _derived(table) for table in tables}
-    return Live({}, unseeded, references, uniques, derived, required=required)
+    return Live({}, defaults, references, uniques, derived, required=required)
 
 
 def _derived(table: FrozenTable) -> frozenset[str]:
@@ -161,7 +162,7 @@ def _read(
 ) -> Live:
     inspector = sa.inspect(connection)
     columns: dict[str, dict[str, TypeEngine[Any]]] = {}
-    unseeded: dict[str, dict[str, str]] = {}
+    defaults: dict[str, dict[str, str]] = {}
     derived: dict[str, frozenset[str]] = {}
     generated: dict[str, frozenset[str]] = {}
     required: dict[str, frozenset[str]] = {}
@@ -184,9 +185,9 @@ def _read(
                 for column in live
                 if column["name"] not in generated[table.name]
             }
-            unseeded[table.name] = _unseeded(table, live, dialect)
+            defaults[table.name] = _defaults(live, dialect)
             required[table.name] = frozenset(column["name"] for column in live if _is_required(column))
-    return Live(columns, unseeded, references, uniques, derived, generated, required)
+    return Live(columns, defaults, references, uniques, derived, generated, required)
 
 
 def _named(
@@ -205,17 +206,15 @@ def _named(
     return {where: type_ for where, type_ in told.items() if where in unknown}
 
 
-def _unseeded(table: FrozenTable, live: Iterable[Any], dialect: SeedDialect) -> dict[str, str]:
-    """The reflected columns that no seed sets, with their defaults, where these are constant."""
-    seeded = {table.id, *table.columns, *table.volatile}
-    others = [one for one in live if one["name"] not in seeded]
-    defaults = {
+def _defaults(live: Iterable[Any], dialect: SeedDialect) -> dict[str, str]:
+    """The reflected columns with their defaults, where these are constant."""
+    found = {
         one["name"]: constant_default(dialect.default(one["default"]))
-        for one in others
+        for one in live
         # An identity has no default either, and is another number in each row.
         if not one.get("computed") and not one.get("identity")
     }
-    return {name: default for name, default in defaults.items() if default is not None}
+    return {name: default for name, default in found.items() if default is not None}
 
 
 def _is_generated(column: Any) -> bool:

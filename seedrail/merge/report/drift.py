@@ -23,7 +23,6 @@ from seedrail.history.history import SEED_BASE
 from seedrail.history.lines import Lone
 from seedrail.history.rail import Rail
 from seedrail.history.rownames import RowNames
-from seedrail.merge.bring_over import bring_over
 from seedrail.merge.database.live import Live, read_live
 from seedrail.merge.database.loads import BulkLoader
 from seedrail.merge.decide import cases
@@ -54,6 +53,7 @@ from seedrail.merge.report.differing import (
     DifferentRow,
 )
 from seedrail.merge.stage import DELETE, StagedTable, load_changes, staged_table
+from seedrail.merge.write.bring_over import bring_over
 from seedrail.progress import Progress
 from seedrail.quoting import said, shown
 from seedrail.run_options import Policy

@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 
-from seedrail.merge.bring_over import OLD_LEDGER
 from seedrail.merge.ledger import NO_ROW, seed_claims
+from seedrail.merge.write.bring_over import OLD_LEDGER
 from tests.laws.test_optional_links import NOTHING, state
 from tests.laws.world import GROUPS, Make, World, group_id, user_id
 
