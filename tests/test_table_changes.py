@@ -198,6 +198,18 @@ def test_what_a_schema_revision_filled_in_gives_way_to_the_documents_value(
     assert project.rows(new)["parents"] == {("ada", "a", "own"), ("bob", "b", "own")}
 
 
+def test_refuses_to_bring_back_a_row_with_nothing_for_a_column_that_must_have_a_value(
+    project: Evolving, database: Database
+) -> None:
+    rows = {"bob": {"one": "b", "two": "filled"}}
+    project.ship(database, Step({"one": PLAIN, "two": REQUIRED}, rows))
+    with pytest.raises(SetupError, match="1 row of parents would come with seed_0001, and nothing is known"):
+        project.run(database, "downgrade", "seed_0001")
+    assert project.rows(database)["parents"] == {("bob", "b", "filled")}
+    project.run(database, "downgrade", "seed_base")
+    assert project.rows(database)["parents"] == set()
+
+
 # -- natural keys
 
 

@@ -9,14 +9,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from seedrail.dialects import SeedDialect
+from seedrail.errors import SetupError
 from seedrail.history.changes import Change, Row
 from seedrail.history.history import SEED_BASE
 from seedrail.history.lines import Lone
 from seedrail.history.rail import Rail
 from seedrail.merge.stage import DELETE, INSERT, StagedTable
 from seedrail.merge.whole import change_of_lone
+from seedrail.quoting import shown
 from seedrail.schema.tables import FrozenTable
 
 
@@ -99,6 +102,26 @@ def settle_defaults(
                 yield (
                     sa.update(stage).values({column: value}).where(column.is_(None), stage.c.action != other)
                 )
+
+
+def refuse_without_value(
+    connection: Connection, table: StagedTable, columns: Iterable[str], target: str
+) -> None:
+    """Raise SetupError where rows that come have nothing for columns that must have a value.
+
+    They went before the column came, and the state at `target` knows nothing of it.
+    """
+    stage = table.stage
+    for name in columns:
+        empty = sa.select(sa.func.count()).where(stage.c.action == INSERT, stage.c["n_" + name].is_(None))
+        count = connection.scalar(empty)
+        if count:
+            raise SetupError(
+                f"{count} row{'s' * (count > 1)} of {shown(table.name)} would come with {target}, and nothing is"
+                f" known of {shown(name)}, which must have a value: it came when they had gone;"
+                " nothing was written\n"
+                "  go further down, to a state without them or to seed_base, or take back the schema revision, too"
+            )
 
 
 def earlier_values(

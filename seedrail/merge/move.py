@@ -29,7 +29,7 @@ from seedrail.merge.decide.cells import cells, hold, know, known_cells, touch, u
 from seedrail.merge.decide.find import find
 from seedrail.merge.decide.inherited import refuse_inherited
 from seedrail.merge.decide.unknown import Models, guard_columns, guard_later_columns
-from seedrail.merge.earlier import earlier_values, settle_defaults
+from seedrail.merge.earlier import earlier_values, refuse_without_value, settle_defaults
 from seedrail.merge.filling import Filling, Look
 from seedrail.merge.ledger import EXISTS, NO_ROW, TABLE_NAMES, seed_claims
 from seedrail.merge.plan import Plan, Statement, parents_of
@@ -195,6 +195,9 @@ class _Runner(Filling):
             name = table.name
             source, target = (at[name].columns if name in at else table.columns for at in ends)
             self.run_all(settle_defaults(self.dialect, table, live.defaults.get(name, {}), (source, target)))
+            if self.connection is not None:
+                lacking = live.required.get(name, frozenset()) & set(table.columns) - set(target)
+                refuse_without_value(self.connection, table, sorted(lacking), self.move.target)
 
     def _clear(self) -> None:
         for table in reversed(self.created):

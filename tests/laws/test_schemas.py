@@ -30,17 +30,20 @@ def steps(draw: st.DrawFn) -> list[Step]:
     now = Step({}, {})
     # What was released goes with its table, which the history does not know: it may not come again.
     tables = ["seeds"] if draw(st.booleans()) else ["table"]
+    # A row that went before a column came which must have a value cannot come back below that.
+    kinds = [PLAIN, DEFAULT] if draw(st.booleans()) else [PLAIN, DEFAULT, REQUIRED]
     for _ in range(draw(st.integers(2, 6))):
-        now = _edited(draw, _changed(draw, tables, replace(now, renamed=None, release=False)))
+        now = replace(now, renamed=None, release=False)
+        now = _edited(draw, _changed(draw, tables, kinds, now), stay=REQUIRED in kinds)
         found.append(now)
     return found
 
 
-def _changed(draw: st.DrawFn, tables: list[str], step: Step) -> Step:
+def _changed(draw: st.DrawFn, tables: list[str], kinds: list[str], step: Step) -> Step:
     free, columns = [name for name in COLUMNS if name not in step.columns], dict(step.columns)
     what = draw(st.sampled_from(["come", "come", "go", "rename", *tables, "nothing"]))
     if what == "come" and free:
-        columns[free[0]] = draw(st.sampled_from([PLAIN, PLAIN, REQUIRED, DEFAULT]))
+        columns[free[0]] = draw(st.sampled_from(kinds))
     elif what == "go" and columns:
         del columns[draw(st.sampled_from(sorted(columns)))]
     elif what == "rename" and columns and free:
@@ -58,11 +61,11 @@ def _changed(draw: st.DrawFn, tables: list[str], step: Step) -> Step:
     return replace(step, columns=columns)
 
 
-def _edited(draw: st.DrawFn, step: Step) -> Step:
+def _edited(draw: st.DrawFn, step: Step, *, stay: bool) -> Step:
     """The document of the models: rows and values change, but those of a column that is renamed."""
     rows = {}
     # Released rows are their owners', and a column that is renamed takes along what is in them.
-    names = list(step.rows) if step.release or (step.table and not step.seeded) else []
+    names = list(step.rows) if stay or step.release or (step.table and not step.seeded) else []
     names += draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True))
     for name in dict.fromkeys(names):
         before = step.rows.get(name, {})
