@@ -117,10 +117,10 @@ def refuse_without_value(
         count = connection.scalar(empty)
         if count:
             raise SetupError(
-                f"{count} row{'s' * (count > 1)} of {shown(table.name)} would come with {target}, and nothing is"
-                f" known of {shown(name)}, which must have a value: it came when they had gone;"
+                f"{count} row{'s' * (count > 1)} of {shown(table.name)} would come with {target}, and nothing"
+                f" is known of {shown(name)}, which must have a value: it came when they had gone;"
                 " nothing was written\n"
-                "  go further down, to a state without them or to seed_base, or take back the schema revision, too"
+                "  go further down, to a state without them or to seed_base, or take back the schema revision"
             )
 
 
