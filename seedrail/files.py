@@ -1,10 +1,11 @@
-"""Opens regular files alone, and reads a document's bytes: of a sane size, while nobody writes them."""
+"""Opens regular files alone, reads a document while nobody writes it, and puts new ones in place."""
 
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
@@ -50,6 +51,59 @@ def read_document(path: Path) -> bytes:
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(raw) > SIZE_LIMIT:
         raise Unreadable("changed while it was read: run the same command again when it is written")
     return raw
+
+
+class Unwritable(Exception):
+    """A file cannot be put in place; says which and why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(reason)
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A file's new bytes; `before` are those that it must still have, None where it may have any."""
+
+    path: Path
+    after: bytes
+    before: bytes | None = None
+
+
+def put_in_place(replacements: Sequence[Replacement]) -> None:
+    """Write files whole or not at all, none before all are written aside; Unwritable with one that fails.
+
+    A link stays one, and its file keeps its mode.
+    """
+    aside: list[tuple[Replacement, Path, Path]] = []
+    one = None
+    try:
+        for one in replacements:
+            target = Path(os.path.realpath(one.path))
+            aside.append((one, target, target.with_name(f".{target.name}.{os.getpid()}.partial")))
+            _write_aside(*aside[-1])
+        for one, target, partial in aside:
+            if one.before is not None and read_document(target) != one.before:
+                raise Unwritable(one.path, "changed meanwhile: run the same command again")
+            partial.replace(target)
+    except (OSError, Unreadable) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise Unwritable(one.path if one else Path(), reason or str(error)) from None
+    finally:
+        for _, _, partial in aside:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+
+def _write_aside(one: Replacement, target: Path, partial: Path) -> None:
+    # Not made for the owner alone, as temporary files are: what is new has the mode of any new file.
+    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666), "wb") as file:
+        if target.exists():
+            _refuse(target.stat())
+            os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
+        file.write(one.after)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _refuse(found: os.stat_result) -> None:

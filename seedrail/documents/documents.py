@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from seedrail.documents.faults import DocumentError, Fault, explain, show_value
 from seedrail.documents.integrity import Lost, Placed, Rows, check_links, check_unique, settle_defaults
 from seedrail.documents.sets import SeedCatalog, SeedRow, SeedSet
-from seedrail.documents.sources import Problem, Source, parse
+from seedrail.documents.sources import Problem, Source, name_of, parse, parse_bytes
 from seedrail.documents.texts import name_problem
 from seedrail.errors import SetupError
 from seedrail.quoting import shown
@@ -28,6 +28,14 @@ class Documents(NamedTuple):
     tables: dict[str, FrozenTable]
 
 
+class Placements(NamedTuple):
+    """The same, and where each row stands."""
+
+    rows: Rows
+    tables: dict[str, FrozenTable]
+    placed: Sequence[Placed]
+
+
 def read_rows(catalog: SeedCatalog) -> Rows:
     """The rows that the documents ask for; DocumentError with every fault of every document."""
     return read(catalog, {}).rows
@@ -35,8 +43,16 @@ def read_rows(catalog: SeedCatalog) -> Rows:
 
 def read(catalog: SeedCatalog, before: Mapping[str, FrozenTable]) -> Documents:
     """What the documents ask for, after a seed state with the tables of `before`; DocumentError as above."""
+    found = read_placed(catalog, before)
+    return Documents(found.rows, found.tables)
+
+
+def read_placed(
+    catalog: SeedCatalog, before: Mapping[str, FrozenTable], instead: Mapping[str, bytes] | None = None
+) -> Placements:
+    """The same with the place of each row; `instead` are bytes by seed set, for those of its document."""
     with _no_garbage():
-        return _read(catalog, before)
+        return _read(catalog, before, instead or {})
 
 
 @contextmanager
@@ -51,12 +67,14 @@ def _no_garbage() -> Iterator[None]:
             gc.enable()
 
 
-def _read(catalog: SeedCatalog, before: Mapping[str, FrozenTable]) -> Documents:
+def _read(
+    catalog: SeedCatalog, before: Mapping[str, FrozenTable], instead: Mapping[str, bytes]
+) -> Placements:
     faults: list[Fault] = []
     placed: list[Placed] = []
     lost: dict[str, Lost] = {}
     for one in catalog.sets:
-        rows, found, missing = _read_set(one, catalog.tables)
+        rows, found, missing = _read_set(one, catalog.tables, instead.get(one.name))
         placed += rows
         faults += found
         if found:
@@ -68,18 +86,20 @@ def _read(catalog: SeedCatalog, before: Mapping[str, FrozenTable]) -> Documents:
     faults += check_links(placed, rows_by_table, lost)
     if faults:
         raise DocumentError(faults)
-    return Documents(rows_by_table, tables)
+    return Placements(rows_by_table, tables, placed)
 
 
-def _read_set(one: SeedSet, tables: dict[str, FrozenTable]) -> tuple[list[Placed], list[Fault], Lost]:
-    parsed = parse(one.document)
+def _read_set(
+    one: SeedSet, tables: dict[str, FrozenTable], instead: bytes | None
+) -> tuple[list[Placed], list[Fault], Lost]:
+    parsed = parse(one.document) if instead is None else parse_bytes(name_of(one.document), instead)
     if isinstance(parsed, Fault):
         return [], [parsed], Lost(everything=True)
     placed: list[Placed] = []
     faults: list[Fault] = []
     lost = Lost()
     for index, element in enumerate(parsed.elements):
-        rows, problems = _read_element(one, index, tables, parsed)
+        rows, problems = read_element(one, index, tables, parsed)
         placed += rows
         if problems:
             lost.add(element, problems)
@@ -87,9 +107,10 @@ def _read_set(one: SeedSet, tables: dict[str, FrozenTable]) -> tuple[list[Placed
     return placed, faults, lost
 
 
-def _read_element(
+def read_element(
     one: SeedSet, index: int, tables: dict[str, FrozenTable], source: Source
 ) -> tuple[list[Placed], list[Problem]]:
+    """An element's rows, without defaults that others of their table settle; or what is wrong with it."""
     element = source.elements[index]
     problems = list(dict.fromkeys(source.unstorable(index)))
     try:

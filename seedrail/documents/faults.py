@@ -44,6 +44,12 @@ class Text:
             return _line(self.text, elements[path[0]], path[1:])
         return line_of(self.text, path)
 
+    def element(self, index: int) -> tuple[int, int]:
+        """Where an element of the top-level list begins and ends in the text."""
+        start = self._elements[index]
+        _, end = _SKIPPER.raw_decode(self.text, start)
+        return start, end
+
     @cached_property
     def _elements(self) -> list[int]:
         found: list[int] = []

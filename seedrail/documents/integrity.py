@@ -31,7 +31,7 @@ class Placed(NamedTuple):
         if declared is not None:
             return declared
         written = self.source.value((*self.path, column)) is not ABSENT
-        return (column if written else _camel(column),)
+        return (column if written else camel(column),)
 
     def key_shown(self) -> str:
         """The natural key as the document spells it; a link to what the row stands in is not written."""
@@ -152,7 +152,8 @@ def _scalars(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
             yield path, value
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """A column's name in camelCase."""
     head, *rest = name.split("_")
     return head + "".join(part.title() for part in rest)
 
@@ -175,7 +176,7 @@ def settle_defaults(
     settled = {
         name: _left_out(table, before.get(name), named.get(name, ())) for name, table in tables.items()
     }
-    return settled, [fault for row in rows for fault in _complete(row, settled[row.table.name])]
+    return settled, [fault for row in rows for fault in complete(row, settled[row.table.name])]
 
 
 def _left_out(table: FrozenTable, before: FrozenTable | None, named: Iterable[str]) -> FrozenTable:
@@ -183,7 +184,7 @@ def _left_out(table: FrozenTable, before: FrozenTable | None, named: Iterable[st
     return table.without([name for name in optional_columns(table) if name not in seeded])
 
 
-def _complete(row: Placed, table: FrozenTable) -> Iterator[Fault]:
+def complete(row: Placed, table: FrozenTable) -> Iterator[Fault]:
     """Give a row the defaults of columns that others name."""
     for name in optional_columns(table):
         default = table.columns[name].default

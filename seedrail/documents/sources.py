@@ -74,11 +74,16 @@ class _TooLong(float):
 
 def parse(document: FilePath) -> Source | Fault:
     """The document, or why it is no JSON list."""
-    file = _shown(document)
+    file = name_of(document)
     try:
         raw = read_document(document)
     except Unreadable as error:
         return Fault(file, (), str(error))
+    return parse_bytes(file, raw)
+
+
+def parse_bytes(file: str, raw: bytes) -> Source | Fault:
+    """The same of a document's bytes, for those that are to be written; `file` is its name in faults."""
     if raw.startswith(b"\xef\xbb\xbf"):
         return Fault(file, (), "starts with a byte-order mark; save it as UTF-8 without one", 1)
     try:
@@ -202,7 +207,8 @@ def _texts(value: Any, path: Path, find: Callable[[str], str | None]) -> Iterato
                 yield (*path, key), f"is a key with {problem}"
 
 
-def _shown(document: FilePath) -> str:
+def name_of(document: FilePath) -> str:
+    """A document's name in a message: from where the command runs, if it lies there."""
     try:
         return shown(document.relative_to(FilePath.cwd()))
     except (ValueError, OSError):

@@ -1,4 +1,4 @@
-"""Did you mean: the key of a document's schema that an unknown one comes near to."""
+"""What keys a document's schema has: which one an unknown one comes near to, and which a column has."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
@@ -24,7 +24,7 @@ def nearest_key(schema: type[BaseModel], location: Sequence[str | int]) -> str |
     for part in above:
         models = list(_inside(models, part))
     known: dict[str, str] = {}
-    for key in (key for model in models for field in _fields(model) for key in field[0]):
+    for key in (key for model in models for field in fields_of(model) for key in field[0]):
         known.setdefault(_plain(key), key)
     near = get_close_matches(_plain(unknown), known, n=1, cutoff=_NEAR)
     return known[near[0]] if near else None
@@ -38,14 +38,14 @@ def _plain(key: str) -> str:
 def _inside(models: Iterable[type[BaseModel]], part: str | int) -> Iterator[type[BaseModel]]:
     """The models below a part of a location: a field's, or the same for an index or a branch of a union."""
     for model in models:
-        annotations = [field.annotation for keys, field in _fields(model) if part in keys]
+        annotations = [field.annotation for keys, field in fields_of(model) if part in keys]
         if annotations:
-            yield from (one for annotation in annotations for one in _models(annotation))
+            yield from (one for annotation in annotations for one in models_in(annotation))
         else:
             yield model
 
 
-def _fields(model: type[BaseModel]) -> Iterator[tuple[list[str], FieldInfo]]:
+def fields_of(model: type[BaseModel]) -> Iterator[tuple[list[str], FieldInfo]]:
     """A model's fields with the keys that documents may give them."""
     by_name = bool(model.model_config.get("validate_by_name") or model.model_config.get("populate_by_name"))
     for name, field in model.model_fields.items():
@@ -55,10 +55,27 @@ def _fields(model: type[BaseModel]) -> Iterator[tuple[list[str], FieldInfo]]:
         yield [*keys, *([name] if by_name or not keys else [])], field
 
 
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     """The models that a value of an annotation may be of, or hold as a member of a list or a mapping."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     elif get_origin(annotation) in (Annotated, Union, UnionType, list, tuple, dict, set, frozenset):
         for part in get_args(annotation):
-            yield from _models(part)
+            yield from models_in(part)
+
+
+def models_below(schema: type[BaseModel]) -> list[type[BaseModel]]:
+    """A model and those of what it holds, each once, from the outside in."""
+    found = [schema]
+    for model in found:
+        inside = (one for _, field in fields_of(model) for one in models_in(field.annotation))
+        found += [one for one in dict.fromkeys(inside) if one not in found]
+    return found
+
+
+def key_of(model: type[BaseModel], name: str) -> tuple[str, FieldInfo] | None:
+    """The key that documents have for a field, and the field; None where the model has none of that name."""
+    field = model.model_fields.get(name)
+    if field is None:
+        return None
+    return next((keys[0] for keys, one in fields_of(model) if one is field and keys), name), field

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seedrail import files
-from seedrail.files import Unreadable, read_document
+from seedrail.files import Replacement, Unreadable, Unwritable, put_in_place, read_document
 
 
 def why(path: Path) -> str:
@@ -72,3 +72,37 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
 
     monkeypatch.setattr(os, "fstat", grown)
     assert why(path) == "changed while it was read: run the same command again when it is written"
+
+
+def test_files_are_put_in_place_together_or_not_at_all(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    (tmp_path / "b").write_bytes(b"b")
+    one = Replacement(tmp_path / "a", b"A", b"a")
+    with pytest.raises(Unwritable) as caught:
+        put_in_place([one, Replacement(tmp_path / "no" / "c", b"C")])
+    assert caught.value.path == tmp_path / "no" / "c"
+    assert (tmp_path / "a").read_bytes() == b"a"
+    put_in_place([one, Replacement(tmp_path / "b", b"B")])
+    assert [(tmp_path / name).read_bytes() for name in "ab"] == [b"A", b"B"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_a_file_that_changed_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"newer")
+    with pytest.raises(Unwritable, match="changed meanwhile"):
+        put_in_place([Replacement(tmp_path / "a", b"A", b"older")])
+    assert (tmp_path / "a").read_bytes() == b"newer"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Unwritable):
+        put_in_place([Replacement(tmp_path / "pipe", b"A")])
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_new_file_has_the_mode_of_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "usual").write_bytes(b"")
+    put_in_place([Replacement(tmp_path / "new", b"x")])
+    assert (tmp_path / "new").stat().st_mode == (tmp_path / "usual").stat().st_mode
