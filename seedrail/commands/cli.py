@@ -4,15 +4,17 @@ import io
 import sys
 from enum import StrEnum
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from seedrail.commands.database.environment import in_environment, told
+from seedrail.commands.database.environment import told
+from seedrail.commands.export.typed import export
 from seedrail.commands.history import render
 from seedrail.commands.history.show import show
 from seedrail.commands.output import EXIT_CODES, exit_codes, write
 from seedrail.commands.project import config_of, rail_of
+from seedrail.commands.reached import Options, Quiet, look
 from seedrail.commands.setup.typed import setup
 from seedrail.errors import OptionError
 
@@ -51,12 +53,6 @@ class Format(StrEnum):
     json = "json"
     jsonl = "jsonl"
 
-
-Options = Annotated[
-    list[str] | None,
-    typer.Option("-x", metavar="NAME=VALUE", help="An option of env.py, as for alembic; may be repeated."),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and no words but warnings.")]
 
 _RENDERERS = {
     Format.text: render.as_text,
@@ -142,7 +138,7 @@ def plan_command(
     with exit_codes():
         chosen.holds()
         needs_rows = chosen.any or format_ == "html"
-        _look(context, x, looker(target, rows=needs_rows, found=found), target, quiet=quiet)
+        look(context, x, looker(target, rows=needs_rows, found=found), target, quiet=quiet)
         if format_ == "html":
             from seedrail.commands.database.page import as_html
 
@@ -168,7 +164,7 @@ def status_command(
 
     found: list[Status] = []
     with exit_codes():
-        _look(context, x, teller(found), quiet=quiet)
+        look(context, x, teller(found), quiet=quiet)
         write(status.status_text(found[0]) if format_ == "text" else status.status_json(found[0]))
         raise typer.Exit(status.exit_code(found[0]))
 
@@ -197,7 +193,7 @@ def verify_command(
     with exit_codes():
         if fast and rows:
             raise OptionError("--fast does not know which rows differ: leave it out, or --rows")
-        _look(context, x, glancer(glances) if fast else verifier(found), quiet=quiet)
+        look(context, x, glancer(glances) if fast else verifier(found), quiet=quiet)
         if fast:
             write(status.GLANCES[format_](glances[0]))
             raise typer.Exit(status.glance_code(glances[0]))
@@ -231,7 +227,7 @@ def blame_command(
 
     found: list[Blame] = []
     with exit_codes():
-        _look(context, x, blamer(table, key, column, found), quiet=quiet)
+        look(context, x, blamer(table, key, column, found), quiet=quiet)
         write(blame.as_text(found[0]) if format_ == "text" else blame.as_json(found[0]))
 
 
@@ -254,16 +250,7 @@ def doctor_command(
         raise typer.Exit(doctor.exit_code(findings))
 
 
-app.registered_commands += setup.registered_commands
-
-
-def _look(
-    context: typer.Context, x: list[str] | None, look: Any, target: str | None = None, *, quiet: bool
-) -> None:
-    """Run env.py for a function that looks."""
-    config = told(config_of(*context.obj), x or (), quiet=quiet)
-    rail_of(config)
-    in_environment(config, look, target)
+app.registered_commands += [*export.registered_commands, *setup.registered_commands]
 
 
 def add_commands(group: typer.Typer) -> None:

@@ -13,7 +13,7 @@ from seedrail.quoting import defused
 
 UNWRITABLE, INTERRUPTED = 8, 130
 MEANINGS = {
-    0: "done; of plan, status and init --dry-run: there is nothing to do",
+    0: "done; of plan, status, init --dry-run and export --edited: there is nothing to do",
     1: "refused, or not to be told",
     2: "wrong usage",
     6: "the database cannot be used",

@@ -286,6 +286,14 @@ class SeedDialect(ABC):
         """A value as text, for a report."""
         return sa.cast(value, sa.Text())
 
+    def raw(self, value: Any) -> ColumnElement[Any]:
+        """A live column's value as `integration.export.stored` reads it: as text, of SQLite as it is."""
+        return sa.cast(value, sa.Text())
+
+    def stores(self, type_: ColumnType, value: Any) -> Any:
+        """What `raw` gives of a canonical value that a seed stored; None where it may give several things."""
+        return None
+
     def listed(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """A column of a script's report, for a client that may print a value as it is."""
         return column

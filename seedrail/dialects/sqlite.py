@@ -25,6 +25,7 @@ from seedrail.dialects.sqlite_catalog import (
 )
 from seedrail.errors import LockTimeout, SeedError
 from seedrail.failures import LOCKED, READ_ONLY, failure_of
+from seedrail.schema.identity import canonical_json
 from seedrail.schema.tables import Reference
 from seedrail.schema.types import ColumnType, parse_timestamp
 from seedrail.schema.uniques import Unique
@@ -211,6 +212,14 @@ class SQLiteDialect(SeedDialect):
         finally:
             driver.text_factory = usual
 
+    def raw(self, value: Any) -> ColumnElement[Any]:
+        return sa.type_coerce(value, sa.types.NullType())
+
+    def stores(self, type_: ColumnType, value: Any) -> Any:
+        if type_.kind == "json":
+            return canonical_json(value)
+        return _STORED.get(type_.kind, _as_it_is)(value)
+
     def listed(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         # The client ends a line and moves the cursor where a value says so.
         shown: ColumnElement[Any] = column
@@ -287,6 +296,10 @@ class _Inserts:
 
     def abandon(self, error: BaseException) -> None:
         self._cursor.close()
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _timestamp(text: str) -> str:

@@ -72,12 +72,12 @@ def differences(connection: Connection, rail: Rail, *, quiet: bool = True) -> li
 
     SeedError where the history does not fit the database. No lock is taken: rows may change meanwhile.
     """
-    return _compared(connection, rail, _Comparison.differences, quiet=quiet)
+    return compared(connection, rail, Comparison.differences, quiet=quiet)
 
 
 def different_rows(connection: Connection, rail: Rail, *, quiet: bool = True) -> list[DifferentRow]:
     """Each row that differs, with its columns, and people's rows that belong to seeded ones."""
-    return _compared(connection, rail, _Comparison.different_rows, quiet=quiet)
+    return compared(connection, rail, Comparison.different_rows, quiet=quiet)
 
 
 def tables_as_left(connection: Connection, rail: Rail, *, quiet: bool = True) -> list[AsLeft]:
@@ -86,13 +86,13 @@ def tables_as_left(connection: Connection, rail: Rail, *, quiet: bool = True) ->
     Where all of them are, nothing differs. A row that is not may have been settled, or be as the seed left it
     in the words of the column's type: `different_rows` says so.
     """
-    return _compared(connection, rail, _Comparison.tables, quiet=quiet)
+    return compared(connection, rail, Comparison.tables, quiet=quiet)
 
 
-def _compared(
+def compared(
     connection: Connection,
     rail: Rail,
-    read: "Callable[[_Comparison, Progress], Iterable[T]]",
+    read: "Callable[[Comparison, Progress], Iterable[T]]",
     *,
     quiet: bool,
 ) -> list[T]:
@@ -106,7 +106,7 @@ def _compared(
         bring_over(connection)
         for revision, sets in _applied(connection).items():
             rail.verify(rail.between(SEED_BASE, revision))
-            comparison = _Comparison(connection, rail, revision, sets)
+            comparison = Comparison(connection, rail, revision, sets)
             with Progress(shown=not quiet) as progress:
                 found += read(comparison, progress)
     finally:
@@ -174,7 +174,7 @@ def _applied(connection: Connection) -> dict[str, set[str]]:
     return found
 
 
-class _Comparison:
+class Comparison:
     """The rows of some sets at a revision, staged and compared."""
 
     def __init__(self, connection: Connection, rail: Rail, revision: str, sets: Collection[str]) -> None:
@@ -193,19 +193,23 @@ class _Comparison:
 
     def differences(self, progress: Progress) -> list[Difference]:
         """How many rows of each table differ, by kind; the first are named."""
-        return [] if self._is_as_left(progress) else self._run_program(progress, _Comparison._counts)
+        return [] if self._is_as_left(progress) else self._run_program(progress, Comparison._counts)
 
     def different_rows(self, progress: Progress) -> list[DifferentRow]:
         """All rows that differ, then those that people added to seeded ones."""
+        return self.read(progress, Comparison.rows_of)
+
+    def read(self, progress: Progress, read: "Callable[[Comparison, Plan], Iterable[T]]") -> list[T]:
+        """What is read of the staged rows and their cells, where something differs; else nothing."""
         if self._is_as_left(progress, others=True):
             return []
-        return self._run_program(progress, _Comparison._rows_of)
+        return self._run_program(progress, read)
 
     def tables(self, progress: Progress) -> list[AsLeft]:
         """How many rows of each table are as the seed left them."""
         found = self._side_by_side(progress)
         if found is None or not all(table.told for table in found):
-            found = self._run_program(progress, _Comparison._as_left)
+            found = self._run_program(progress, Comparison._as_left)
         return found
 
     def _is_as_left(self, progress: Progress, *, others: bool = False) -> bool:
@@ -240,7 +244,7 @@ class _Comparison:
             for table in frozen
         ]
 
-    def _run_program(self, progress: Progress, read: "Callable[[_Comparison, Plan], Iterable[T]]") -> list[T]:
+    def _run_program(self, progress: Progress, read: "Callable[[Comparison, Plan], Iterable[T]]") -> list[T]:
         _, staged = self._begin(progress)
         self._load(staged, progress)
         plan = self._plan([table for table in staged if table.counts[DELETE]])
@@ -265,14 +269,15 @@ class _Comparison:
             rows = table.counts[DELETE]
             yield AsLeft(table.name, rows, rows - differ[table.name])
 
-    def _rows_of(self, plan: Plan) -> Iterator[DifferentRow]:
+    def rows_of(self, plan: Plan) -> Iterator[DifferentRow]:
+        """The rows that differ, and people's beside them."""
         for table in plan.tables:
             if table.touched:
                 yield from self._different(plan, table)
             yield from self._extra(plan, table)
 
     def _different(self, plan: Plan, table: StagedTable) -> Iterator[DifferentRow]:
-        rows, c = _kinds(table.name).subquery("differing"), cells.c
+        rows, c = kinds_of(table.name).subquery("differing"), cells.c
         text = plan.dialect.text
         values = c.seed_id, c.column_name, text(c.expected), text(c.found)
         differs = c.table_name == table.name, c.column_name != EXISTS, ~c.as_expected
@@ -365,7 +370,7 @@ class _Comparison:
         return {one.revision: position for position, one in enumerate(self.rail.revisions, start=1)}
 
     def _differences(self, table: StagedTable) -> Iterator[Difference]:
-        rows = _kinds(table.name).subquery("differing")
+        rows = kinds_of(table.name).subquery("differing")
         counts = sa.select(rows.c.kind, sa.func.count()).group_by(rows.c.kind).order_by(rows.c.kind)
         for kind, count in list(self.connection.execute(counts)):
             first = sa.select(rows.c.seed_id).where(rows.c.kind == kind).order_by(rows.c.seed_id)
@@ -374,7 +379,7 @@ class _Comparison:
             yield Difference(kind, table.name, count, tuple(self.names(table.name, id_) for id_ in ids))
 
 
-def _kinds(table: str) -> sa.Select[Any]:
+def kinds_of(table: str) -> sa.Select[Any]:
     """The rows of a table that differ from the seed, as `seed_id` and `kind`."""
     row, cell = cells.alias("row"), cells.alias("cell")
     differs = cell.c.table_name == table, cell.c.seed_id == row.c.seed_id, ~cell.c.as_expected

@@ -1,0 +1,1 @@
+"""`seedrail export`: rows of the database as documents."""
