@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from seedrail.history.history import SEED_BASE
     from seedrail.history.rail import Rail
     from seedrail.integration import operations
-    from seedrail.integration.look.drift import report_drift
+    from seedrail.integration.drift import report_drift
     from seedrail.integration.plugin import begin, options
     from seedrail.merge.database.standins import StandIn
     from seedrail.merge.report.conflicts import ConflictError

@@ -22,7 +22,7 @@ from seedrail.history.rail import ORPHAN, RESTORE_OR_DELETE, Rail
 from seedrail.history.rail.newfiles import undo_on_failure
 from seedrail.history.rail.placement import refuse_above_rail
 from seedrail.history.rail.stranded import refuse_renamed, refuse_stranded
-from seedrail.integration.look.drift import report_drift
+from seedrail.integration.drift import report_drift
 from seedrail.integration.operations import (
     DowngradeSeedsOp,
     GeneratedSeedsOp,

@@ -25,8 +25,8 @@ from seedrail.history.rail import ORPHAN, RESTORE_OR_DELETE, Rail
 from seedrail.history.rail.heads import refuse_merge, refuse_step_from_several, with_way_out
 from seedrail.history.rail.placement import without_move
 from seedrail.history.rail.unreadable import without_function
-from seedrail.integration.arrivals import Arrivals
 from seedrail.integration.forgotten import NOT_BEGUN
+from seedrail.merge.database.live import Arrivals
 from seedrail.merge.database.session import online, refuse_row_security
 from seedrail.merge.ledger import LEDGER_VERSION, TABLE_NAMES, metadata, seed_state, stops_above
 from seedrail.merge.report.answers import TALLIES, Answers, DecisionError

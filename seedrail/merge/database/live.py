@@ -245,3 +245,37 @@ def _text_of_json(default: ServerDefault) -> Any:
 def _execute(connection: Connection, statements: Iterable[sa.Executable]) -> None:
     for statement in statements:
         connection.execute(statement)
+
+
+Columns = set[tuple[str, str]]
+"""Columns of tables, by both names."""
+
+
+class Arrivals:
+    """What comes to some tables while a run goes on, in the one transaction of the run.
+
+    Nobody but the run's own schema revisions can have written in these columns: what is found there when the
+    seeds are moved is nobody's edit, whatever the seed expects.
+    """
+
+    def __init__(self, connection: Connection, dialect: SeedDialect, tables: Iterable[str]) -> None:
+        self._connection, self._dialect, self._tables = connection, dialect, sorted(tables)
+        self._there = self._see()
+        self.came: Columns = set()
+
+    def look_again(self) -> None:
+        """After a schema revision: what was not there before it has come, and what is gone has not."""
+        there = self._see()
+        self.came = (self.came | there - self._there) & there
+        self._there = there
+
+    def _see(self) -> Columns:
+        found: Columns = set()
+        # As a move does, by what the names lead to.
+        homes = self._dialect.find(self._connection, self._tables)
+        for schema in {one.schema for one in homes.values()}:
+            names = [name for name, one in homes.items() if one.schema == schema]
+            inspector = sa.inspect(self._connection)
+            columns = inspector.get_multi_columns(filter_names=names, schema=schema, kind=ObjectKind.ANY)
+            found |= {(table, one["name"]) for (_, table), many in columns.items() for one in many}
+        return found
