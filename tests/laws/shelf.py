@@ -198,23 +198,23 @@ class Shelf:
         """The same."""
         return {name: path.read_bytes().decode() for name, path in self.documents.items()}
 
-    def ship(self) -> None:
+    def ship(self, policy: str = "abort") -> None:
         """A revision of the documents, applied."""
         self.upgrade()
         with self._connected() as config:
             command.revision(config, message="seeds", autogenerate=True)
-        self.upgrade()
+        self.upgrade(policy)
 
-    def upgrade(self) -> None:
-        """`alembic upgrade head`, which is refused where it meets a conflict."""
-        with self._connected() as config:
+    def upgrade(self, policy: str = "abort") -> None:
+        """`alembic upgrade head`; under `abort` it is refused where it meets a conflict."""
+        with self._connected(policy) as config:
             command.upgrade(config, "head")
 
-    def export(self, seed_set: str = "") -> Export:
+    def export(self, *, settled: bool = False) -> Export:
         """`seedrail export --edited`."""
         found: list[Export] = []
         with self._connected() as config:
-            in_environment(config, edits_exporter(seed_set, found))
+            in_environment(config, edits_exporter("", found, settled=settled))
         return found[0]
 
     def verify(self) -> Verified:
@@ -230,11 +230,11 @@ class Shelf:
             return {one.name: sorted(map(repr, connection.execute(sa.select(one)))) for one in TABLES}
 
     @contextmanager
-    def _connected(self) -> Iterator[Config]:
+    def _connected(self, policy: str = "abort") -> Iterator[Config]:
         config = Config(stdout=StringIO())
         config.set_main_option("script_location", str(self.directory))
         config.set_main_option("path_separator", "os")
-        options = RunOptions.parse({"seed_conflict": "abort"}, {}, "test")
+        options = RunOptions.parse({"seed_conflict": policy}, {}, "test")
         config.attributes.update(catalog=self.catalog(), metadata=METADATA, options=options)
         with self.database.migrating.connect() as connection:
             config.attributes["connection"] = connection

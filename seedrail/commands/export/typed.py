@@ -3,13 +3,16 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from seedrail.commands.output import EXIT_CODES, exit_codes, write
 from seedrail.commands.reached import Options, Quiet, look
 from seedrail.errors import OptionError
+
+if TYPE_CHECKING:
+    from seedrail.integration.export.edited import Export
 
 export = typer.Typer()
 
@@ -48,6 +51,9 @@ def export_command(
     write_: Annotated[
         bool, typer.Option("--write", help="Change the documents, where --edited alone shows a diff.")
     ] = False,
+    settled: Annotated[
+        bool, typer.Option("--settled", help="With --edited, also what a policy settled or was there first.")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where rows go [default: stdout]")
     ] = None,
@@ -61,13 +67,17 @@ def export_command(
     """Write rows of a table as rows of a document, or people's edits into the documents."""
     with exit_codes():
         if edited:
-            _refuse(
-                given={"--where": where, "--output": output, "--format jsonl": format_ == "jsonl"},
-                of="--edited",
-            )
-            _edits(context, name, x, write_=write_, as_json=format_ == "json", quiet=quiet)
+            given: dict[str, object] = {
+                "--where": where,
+                "--output": output,
+                "--format jsonl": format_ == "jsonl",
+            }
+            _refuse(given, of="--edited")
+            found = _edits(context, name, x, settled=settled, quiet=quiet)
+            _tell(found, written=write_, as_json=format_ == "json", quiet=quiet)
         else:
-            _refuse({"--write": write_, "--format text": format_ == "text"}, of="a table")
+            text = format_ == "text"
+            _refuse({"--write": write_, "--settled": settled, "--format text": text}, of="a table")
             if not name:
                 raise OptionError("which table? seedrail export TABLE, or --edited for people's edits")
             _table(context, name, where or [], output, x, lines=format_ == "jsonl", quiet=quiet)
@@ -80,22 +90,28 @@ def _refuse(given: dict[str, object], of: str) -> None:
 
 
 def _edits(
-    context: typer.Context, seed_set: str, x: list[str] | None, *, write_: bool, as_json: bool, quiet: bool
-) -> None:
-    from seedrail.commands.export import edits
-    from seedrail.integration.export.edited import Export, edits_exporter
+    context: typer.Context, seed_set: str, x: list[str] | None, *, settled: bool, quiet: bool
+) -> "Export":
+    from seedrail.integration.export.edited import edits_exporter
 
     found: list[Export] = []
-    look(context, x, edits_exporter(seed_set, found), quiet=quiet)
-    if write_:
-        edits.put(found[0])
+    look(context, x, edits_exporter(seed_set, found, settled=settled), quiet=quiet)
+    return found[0]
+
+
+def _tell(found: "Export", *, written: bool, as_json: bool, quiet: bool) -> None:
+    """Write the documents, if they are to be written, and say what there is to say."""
+    from seedrail.commands.export import edits
+
+    if written:
+        edits.put(found)
     if as_json:
-        write(edits.as_json(found[0], written=write_))
+        write(edits.as_json(found, written=written))
     else:
-        write(edits.written(found[0]) if write_ else edits.as_diff(found[0]))
-        for line in edits.words(found[0], written=write_, quiet=quiet):
+        write(edits.written(found) if written else edits.as_diff(found))
+        for line in edits.words(found, written=written, quiet=quiet):
             sys.stderr.write(line + "\n")
-    raise typer.Exit(edits.exit_code(found[0], written=write_))
+    raise typer.Exit(edits.exit_code(found, written=written))
 
 
 def _table(

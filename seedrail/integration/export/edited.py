@@ -17,7 +17,7 @@ from seedrail.integration.export.keys import LiveKeys
 from seedrail.integration.export.stored import canonical_of, refuse_other_form
 from seedrail.integration.look.looking import looking
 from seedrail.integration.run import SeedRun
-from seedrail.merge.report.differing import ADOPTED, DELETED, EDITED, EXTRA, KEPT, DifferentRow
+from seedrail.merge.report.differing import ADOPTED, DELETED, EXTRA, KEPT, DifferentRow
 from seedrail.quoting import shown
 from seedrail.schema.tables import FrozenTable
 
@@ -48,16 +48,17 @@ class Export:
     left: tuple[Told, ...]
 
 
-def edits_exporter(seed_set: str, found: list[Export]) -> Callable[..., list[Any]]:
+def edits_exporter(seed_set: str, found: list[Export], *, settled: bool = False) -> Callable[..., list[Any]]:
     """A function for Alembic's environment that turns edits into changed documents, and writes none.
 
-    Only those of one seed set, if it is named; OptionError where there is no such set. DocumentError where
-    documents have faults, SeedError where the history does not fit the database.
+    Only those of one seed set, if it is named; OptionError where there is no such set. With `settled` also
+    what a policy or a decision has settled, and what differs in rows that were there before the seed's.
+    DocumentError where documents have faults, SeedError where the history does not fit the database.
     """
-    return looking(lambda run, connection, _: _export(run, connection, seed_set), found)
+    return looking(lambda run, connection, _: _export(run, connection, seed_set, settled=settled), found)
 
 
-def _export(run: SeedRun, connection: Connection, seed_set: str) -> Export:
+def _export(run: SeedRun, connection: Connection, seed_set: str, *, settled: bool) -> Export:
     rail, catalog = run.rail, run.catalog
     tables = _tables(catalog, seed_set)
     rail.verify(rail.revisions)
@@ -67,7 +68,7 @@ def _export(run: SeedRun, connection: Connection, seed_set: str) -> Export:
         for row in rows_as_found(connection, rail, quiet=run.options.quiet)
         if row.differs.table in tables or (not seed_set and row.differs.table not in catalog.tables)
     ]
-    wishes, left = _Wishes(connection, rail, catalog).of(rows)
+    wishes, left = _Wishes(connection, rail, catalog).of(rows, set() if settled else {KEPT, ADOPTED})
     result = edited(catalog, rail.tables_at(rail.head), wishes)
     names = {(row.differs.table, row.differs.id): row.differs.row for row in rows}
     names = {**result.rows, **names}
@@ -92,8 +93,8 @@ def _left(names: Mapping[tuple[str, str], Any], one: Left) -> Told:
 
 
 _SETTLED = {
-    KEPT: "a policy or a decision has settled it",
-    ADOPTED: "it is somebody's own row, which was there before the seed's",
+    KEPT: "a policy or a decision has settled it; --settled exports it",
+    ADOPTED: "it is somebody's own row, which was there before the seed's; --settled exports it",
     EXTRA: "it is somebody's own row",
 }
 
@@ -107,21 +108,19 @@ class _Wishes:
         self.dialect = self.keys.dialect
         self._states: dict[str, tuple[Mapping[str, FrozenTable], State]] = {}
 
-    def of(self, rows: Sequence[RowAsFound]) -> tuple[list[Wish], list[Told]]:
-        """The edits and deletes, and what differs for other reasons or cannot be read."""
+    def of(self, rows: Sequence[RowAsFound], passed: set[str]) -> tuple[list[Wish], list[Told]]:
+        """The edits and deletes, but of rows of some kinds, and what is passed over or cannot be read."""
         wishes: list[Wish] = []
         left: list[Told] = []
         for row in rows:
             one = row.differs
-            if one.kind in _SETTLED:
+            if one.kind in passed | {EXTRA}:
                 row_named = self._words(one) if one.kind == EXTRA else one.row
                 left.append(Told(one.table, row_named, one.id, "", _SETTLED[one.kind], settled=True))
-            elif one.kind == DELETED:
+            elif one.kind == DELETED or not row.raw:
                 wishes.append(Wish(one.table, one.id, None))
-            elif one.kind == EDITED:
-                values = dict(self._values(row, left))
-                if values:
-                    wishes.append(Wish(one.table, one.id, values))
+            elif values := dict(self._values(row, left)):
+                wishes.append(Wish(one.table, one.id, values))
         return wishes, left
 
     def _words(self, one: DifferentRow) -> Any:

@@ -93,6 +93,7 @@ def test_rows_that_fit_in_no_document_are_refused_by_name(sqlite_project: Projec
         (("machines", "--where", "site"), "must be COLUMN=VALUE"),
         (("machines", "--where", "nothing=1"), "machines has no seeded column nothing; those are name, site"),
         (("machines", "--write"), "--write does not go with a table"),
+        (("machines", "--settled"), "--settled does not go with a table"),
         (("--edited", "--output", "x"), "--output does not go with --edited"),
         (("--edited", "nothing"), "no such seed set: nothing; there are machines, simulations"),
     ],
@@ -186,6 +187,7 @@ def test_rows_that_a_policy_kept_are_passed_over(project: Project) -> None:
     told = run(project, "--edited", code=0)
     assert told.out == ""
     assert "passed over: machines (lumi)" in told.err
+    assert '+    "site": "Kajaani",' in run(project, "--edited", "--settled", code=10).out
 
 
 def test_a_database_behind_the_head_is_exported_too(project: Project) -> None:
