@@ -111,7 +111,7 @@ _HOMES = {
     "operations": "integration.operations",
     "options": "integration.plugin",
     "quoted": "quoting",
-    "report_drift": "integration.look.drift",
+    "report_drift": "integration.drift",
     "said": "quoting",
     "seed_id": "schema.identity",
     "shown": "quoting",
