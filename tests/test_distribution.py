@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import venv
 from collections.abc import Iterator
 from email import message_from_bytes
@@ -68,6 +69,23 @@ def distributions(requirements: list[str]) -> Iterator[importlib.metadata.Distri
             found = importlib.metadata.distribution(one.name)
             waiting += found.requires or []
             yield found
+
+
+def test_what_is_pinned_runs_on_the_oldest_python_that_the_project_allows() -> None:
+    # pip looks for other versions of everything else, for hours and without a word, where one pin is impossible.
+    from packaging.specifiers import SpecifierSet
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    oldest = project["requires-python"].removeprefix(">=") + ".0"
+    pinned = re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(), re.M)
+    installed = {one.name.lower().replace("_", "-"): one for one in importlib.metadata.distributions()}
+    asked = {
+        name: installed[name].metadata["Requires-Python"] or ""
+        for name in (pin.lower().replace("_", "-") for pin in pinned)
+        if name in installed
+    }
+    assert len(asked) > 50
+    assert {name: asks for name, asks in asked.items() if not SpecifierSet(asks).contains(oldest)} == {}
 
 
 @pytest.mark.long
