@@ -15,9 +15,10 @@ INTERVAL = 10.0
 
 
 class Progress:
-    """The progress of one move through its two phases: rows are staged, then applied.
+    """The progress of a move, whose rows are staged and then applied, or of anything else that has phases.
 
-    The work of a phase is counted in units (bytes of change files, or rows to write); rows are shown.
+    The work of a phase is counted in units (bytes of change files, rows to write, elements of a document);
+    rows are shown.
     """
 
     def __init__(self, *, shown: bool) -> None:
@@ -50,6 +51,11 @@ class Progress:
     def work(self, units: int) -> None:
         """Units of the phase's work are done."""
         self.done += units
+
+    def made(self, rows: int) -> None:
+        """Rows are done, which are the units of this phase."""
+        self.work(rows)
+        self.advance(rows)
 
     def advance(self, rows: int) -> None:
         """Rows have arrived."""

@@ -13,6 +13,7 @@ from seedrail.documents.sets import SeedCatalog, SeedRow, SeedSet
 from seedrail.documents.sources import Problem, Source, name_of, parse, parse_bytes
 from seedrail.documents.texts import name_problem
 from seedrail.errors import SetupError
+from seedrail.progress import Progress
 from seedrail.quoting import shown
 from seedrail.schema.identity import seed_id_of
 from seedrail.schema.tables import FrozenTable, row_key
@@ -41,18 +42,23 @@ def read_rows(catalog: SeedCatalog) -> Rows:
     return read(catalog, {}).rows
 
 
-def read(catalog: SeedCatalog, before: Mapping[str, FrozenTable]) -> Documents:
+def read(
+    catalog: SeedCatalog, before: Mapping[str, FrozenTable], progress: Progress | None = None
+) -> Documents:
     """What the documents ask for, after a seed state with the tables of `before`; DocumentError as above."""
-    found = read_placed(catalog, before)
+    found = read_placed(catalog, before, progress=progress)
     return Documents(found.rows, found.tables)
 
 
 def read_placed(
-    catalog: SeedCatalog, before: Mapping[str, FrozenTable], instead: Mapping[str, bytes] | None = None
+    catalog: SeedCatalog,
+    before: Mapping[str, FrozenTable],
+    instead: Mapping[str, bytes] | None = None,
+    progress: Progress | None = None,
 ) -> Placements:
     """The same with the place of each row; `instead` are bytes by seed set, for those of its document."""
     with _no_garbage():
-        return _read(catalog, before, instead or {})
+        return _read(catalog, before, instead or {}, progress or Progress(shown=False))
 
 
 @contextmanager
@@ -68,17 +74,21 @@ def _no_garbage() -> Iterator[None]:
 
 
 def _read(
-    catalog: SeedCatalog, before: Mapping[str, FrozenTable], instead: Mapping[str, bytes]
+    catalog: SeedCatalog,
+    before: Mapping[str, FrozenTable],
+    instead: Mapping[str, bytes],
+    progress: Progress,
 ) -> Placements:
     faults: list[Fault] = []
     placed: list[Placed] = []
     lost: dict[str, Lost] = {}
     for one in catalog.sets:
-        rows, found, missing = _read_set(one, catalog.tables, instead.get(one.name))
+        rows, found, missing = _read_set(one, catalog.tables, instead.get(one.name), progress)
         placed += rows
         faults += found
         if found:
             lost |= {declared.table.name: missing for declared in one.tables}
+    progress.begin("checking documents", 0)
     tables, unnamed = settle_defaults(catalog.tables, before, placed)
     faults += unnamed
     rows_by_table: Rows = {name: {} for name in tables}
@@ -90,7 +100,7 @@ def _read(
 
 
 def _read_set(
-    one: SeedSet, tables: dict[str, FrozenTable], instead: bytes | None
+    one: SeedSet, tables: dict[str, FrozenTable], instead: bytes | None, progress: Progress
 ) -> tuple[list[Placed], list[Fault], Lost]:
     parsed = parse(one.document) if instead is None else parse_bytes(name_of(one.document), instead)
     if isinstance(parsed, Fault):
@@ -98,9 +108,12 @@ def _read_set(
     placed: list[Placed] = []
     faults: list[Fault] = []
     lost = Lost()
+    progress.begin("reading documents", len(parsed.elements))
     for index, element in enumerate(parsed.elements):
         rows, problems = read_element(one, index, tables, parsed)
         placed += rows
+        progress.work(1)
+        progress.advance(len(rows))
         if problems:
             lost.add(element, problems)
             faults += [parsed.fault(path, message) for path, message in problems]

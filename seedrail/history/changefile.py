@@ -117,17 +117,23 @@ def BY_ID(line: Line) -> tuple[str, str]:  # noqa: N802 - an order among others
 
 
 def encode(
-    header: Header, changes: Iterable[Change], known: State, text_up_to: int = TEXT_UP_TO
+    header: Header,
+    changes: Iterable[Change],
+    known: State,
+    text_up_to: int = TEXT_UP_TO,
+    written: Callable[[int], None] | None = None,
 ) -> tuple[bytes, str]:
     """The bytes of a change file and its suffix, `.jsonl` or `.jsonl.gz`.
 
     `known` are the rows before the changes, which names them: released ones too. A file of more than
-    `text_up_to` bytes is compressed.
+    `text_up_to` bytes is compressed. `written` is told how many rows are, one by one.
     """
     content = bytearray(header.to_line().encode() + b"\n")
     for line in _lines(header, list(changes), known):
         content += line
         content += b"\n"
+        if written is not None:
+            written(1)
     if len(content) <= text_up_to:
         return bytes(content), ".jsonl"
     return gzip.compress(content, COMPRESS_LEVEL, mtime=0), ".jsonl.gz"

@@ -1,7 +1,7 @@
 """Autogenerate for seeds: compares documents with the history, and splits a revision onto its rails."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from alembic.autogenerate.api import AutogenContext
@@ -31,6 +31,7 @@ from seedrail.integration.operations import (
     schema_ops,
 )
 from seedrail.integration.run import SeedRun
+from seedrail.progress import Progress
 from seedrail.run_options import Removed
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def compare_seeds(context: AutogenContext, upgrade_ops: UpgradeOps) -> PriorityD
             run.check_content()
             if context.connection is not None:
                 # People's edits are no reason to fail a check; that they are there is worth a warning.
-                report_drift(context.connection, rail, logging.WARNING)
+                report_drift(context.connection, rail, logging.WARNING, quiet=run.options.quiet)
         pending = pending_changes(run)
         if pending is not None:
             # Alembic's own type wants one of its classes; any MigrateOperation does.
@@ -59,7 +60,8 @@ def pending_changes(run: SeedRun) -> PendingSeedsOp | None:
     rail = run.rail
     before, released = rail.fold(rail.head)
     frozen = rail.tables_at(rail.head)
-    rows, tables = read(run.catalog, frozen)
+    with Progress(shown=not run.options.quiet) as progress:
+        rows, tables = read(run.catalog, frozen, progress)
     models = {table for one in _models(run.context) for table in one.tables}
     if models:
         refuse_renamed((before, frozen), (rows, tables), models)
@@ -178,7 +180,7 @@ def _seed_script(
     pending: PendingSeedsOp | None,
 ) -> MigrationScript:
     rail = run.rail
-    changes: Iterable[Change] = pending.changes if pending else ()
+    changes: Sequence[Change] = pending.changes if pending else ()
     # Without changes no document was read, or it says nothing new: what was not seeded still is not.
     tables = (
         pending.tables if pending else settle_defaults(run.catalog.tables, rail.tables_at(rail.head), ())[0]
@@ -186,7 +188,9 @@ def _seed_script(
     left = {name: one for name, one in rail.tables_at(rail.head).items() if name not in tables}
     header = Header(revision, rail.head, rail.sha256_of(rail.head), tables, left=left)
     known = pending.before if pending else {}
-    content, suffix = encode(header, changes, known, run.text_up_to)
+    with Progress(shown=not run.options.quiet) as progress:
+        progress.begin("writing changes", len(changes))
+        content, suffix = encode(header, changes, known, run.text_up_to, progress.made)
     path = rail.directory / f"{revision}{suffix}"
     _refuse_pinned(path, {one.file.path for one in rail.revisions})
     summary = pending.summary() if pending else [_nothing_but(parents[1:])]

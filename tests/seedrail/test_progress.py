@@ -2,11 +2,17 @@
 
 import logging
 from io import StringIO
+from itertools import count
+from pathlib import Path
 
 import pytest
 
 from seedrail import progress
 from seedrail.progress import Progress
+from tests.support.databases import Database
+from tests.support.items import Items
+
+NAME = "seedrail.progress"
 
 
 class Terminal(StringIO):
@@ -70,3 +76,20 @@ def test_a_quiet_run_says_nothing(
         clock[0] += 60
         shown.advance(10)
     assert (screen.getvalue(), caplog.messages) == ("", [])
+
+
+def test_making_a_revision_says_how_far_its_documents_and_its_file_are(
+    sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("sys.stderr", StringIO())
+    # Each look at the clock is five seconds later.
+    ticks = count(step=5)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(ticks)))
+    items = Items(sqlite, tmp_path / "items")
+    with caplog.at_level(logging.INFO, "seedrail.progress"):
+        items.ship(*({"name": f"n{number}"} for number in range(20)))
+        said = {record.getMessage().partition(":")[0] for record in caplog.records if record.name == NAME}
+        assert {"reading documents", "writing changes"} <= said
+        caplog.clear()
+        items.check()
+    assert "reading documents" in {record.getMessage().partition(":")[0] for record in caplog.records}
