@@ -30,8 +30,8 @@ for module in pkgutil.walk_packages(seedrail.__path__, "seedrail."):
         print(module.name, error.name)
 print(seedrail.__file__)
 """
-OF_EXTRAS = ["seedrail.dialects.odd_text psycopg"]
-"""The module that is imported for one kind of PostgreSQL database, and what it takes from an extra."""
+OF_EXTRAS = ["seedrail.dialects.odd_text psycopg", "seedrail.testing pytest"]
+"""What is imported for one kind of PostgreSQL database, and for tests, and what it takes from an extra."""
 
 
 @pytest.fixture(scope="module")

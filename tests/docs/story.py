@@ -31,6 +31,9 @@ _WHO = {
 }
 """Whoever types the commands, to git."""
 
+_PYTEST = {"PYTEST_ADDOPTS": "-p no:pytest_alembic"}
+"""A reader has no plugin that is at odds with the pytest of this environment."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -146,7 +149,8 @@ class Story:
         if self.database.kind == "postgresql":
             url = make_url(self.database.url).set(drivername="postgresql")
             kept["DATABASE_URL"] = url.render_as_string(hide_password=False)
-        return {**kept, **_WHO, "PATH": self._path(), "PYTHONPATH": self.path, "PYTHONUNBUFFERED": "1"}
+        typed = {"PATH": self._path(), "PYTHONPATH": self.path, "PYTHONUNBUFFERED": "1"}
+        return {**kept, **_WHO, **_PYTEST, **typed}
 
     def _path(self) -> str:
         client = str(Path(self.database.client[0]).parent)

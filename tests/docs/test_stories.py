@@ -25,7 +25,7 @@ ONE_DATABASE = pytest.mark.parametrize(
 
 
 CHANGE_FILES = "docs/reference/change-files.md"
-OF_ANOTHER_PROJECT = ["docs/how-to/from-seed-py.md", "docs/seeding-your-own.md"]
+OF_ANOTHER_PROJECT = ["docs/how-to/from-seed-py.md", "docs/how-to/testing.md", "docs/seeding-your-own.md"]
 OF_THE_CATALOG = [
     name
     for name in (str(path.relative_to(ROOT)) for path in DOCUMENTS)

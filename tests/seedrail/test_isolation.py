@@ -19,6 +19,7 @@ KNOWS = {
     "merge": {"schema", "dialects", "history"},
     "integration": {"schema", "dialects", "documents", "history", "merge"},
     "commands": {"schema", "dialects", "documents", "history", "merge", "integration"},
+    "testing": {"schema", "dialects", "history", "merge", "integration", "commands"},
 }
 """What each room may import, beside the files that stand in the hall."""
 
