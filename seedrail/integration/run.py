@@ -209,6 +209,10 @@ class SeedRun:
     def _end_report(self) -> None:
         self.begin_report()
         self.answers.end()
+        self.tell_unused()
+
+    def tell_unused(self) -> None:
+        """Say where decisions were made for other moves: those of a run that was made already, as a rule."""
         if self.answers.unused:
             log.warning(
                 "%d decision%s made for moves that this run did not make",

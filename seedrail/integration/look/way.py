@@ -86,6 +86,8 @@ def _look(run: SeedRun, connection: Connection, heads: tuple[str, ...], target: 
             run, connection, steps, heads, up=up, ahead=up and schema, rows=rows
         )
         run.answers.end()
+        if not any(one.undecided for one in outcomes):
+            run.tell_unused()
     finally:
         # Where it cannot be planned, this is closed.
         run.answers.abandon()

@@ -105,6 +105,8 @@ def test_it_writes_the_file_for_decisions_and_takes_it_back(project: Project) ->
     lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     file.write_text("".join(json.dumps({**line, "decision": "keep"}) + "\n" for line in lines), "utf-8")
     decided = in_json(project, "seed_base", "-x", "seed_decisions=report.jsonl", code=10)
+    other = plan(project, "-x", "seed_decisions=report.jsonl", code=0)
+    assert "made for moves that this run did not make" in other.err
     assert decided["undecided"] == 0
 
 
