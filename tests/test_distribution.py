@@ -72,7 +72,7 @@ def distributions(requirements: list[str]) -> Iterator[importlib.metadata.Distri
 
 
 def test_what_is_pinned_runs_on_the_oldest_python_that_the_project_allows() -> None:
-    # pip looks for other versions of everything else, for hours and without a word, where one pin is impossible.
+    # Where one pin is impossible, pip looks for other versions of everything else, without a word and an end.
     from packaging.specifiers import SpecifierSet
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
