@@ -1,4 +1,4 @@
-"""A document before and after as a unified diff: of as few lines as there are, in documents of any size."""
+"""A document before and after as a unified diff, which takes no longer than what changed in it."""
 
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
@@ -9,32 +9,62 @@ CONTEXT = 3
 Opcode = tuple[str, int, int, int, int]
 
 
-def unified(name: str, before: bytes, after: bytes) -> Iterator[str]:
-    """The diff as `git apply` and `patch -p1` take it, line by line; none of equal texts."""
-    old, new = _lines(before), _lines(after)
-    for number, group in enumerate(_Lines(old, new).get_grouped_opcodes(CONTEXT)):
+def unified(name: str, pieces: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """The diff as `git apply` and `patch -p1` take it, line by line; none of equal texts.
+
+    `pieces` of the text stand in their order, each before and after: only those that differ are compared.
+    """
+    old, new = (_lines("".join(side)) for side in zip(*pieces, strict=True))
+    for number, group in enumerate(_Lines(pieces, old, new).get_grouped_opcodes(CONTEXT)):
         if not number:
             yield from (f"--- a/{name.lstrip('/')}", f"+++ b/{name.lstrip('/')}")
         yield from _hunk(group, old, new)
 
 
 class _Lines(SequenceMatcher[str]):
-    """Compares lines quickly, passing over those that repeat; then all of what it takes to be replaced."""
+    """The lines of two texts, of which it is known where they differ."""
 
-    def __init__(self, old: Sequence[str], new: Sequence[str]) -> None:
-        self.old, self.new = old, new
-        super().__init__(None, old, new)
+    def __init__(self, pieces: Sequence[tuple[str, str]], old: Sequence[str], new: Sequence[str]) -> None:
+        super().__init__()
+        self.pieces, self.old, self.new = pieces, old, new
 
     def get_opcodes(self) -> list[Opcode]:  # type: ignore[override] # of literals, which nobody asks for
-        return [part for one in super().get_opcodes() for part in self._refined(*one)]
+        """What is equal and what is not, from the first line to the last."""
+        codes: list[Opcode] = []
+        for code in self._codes():
+            if codes and codes[-1][0] == code[0]:
+                # A hunk begins and ends in one such piece, however many there are.
+                tag, i, _, j, _ = codes.pop()
+                code = tag, i, code[2], j, code[4]
+            codes.append(code)
+        return codes
 
-    def _refined(self, tag: str, i: int, i_end: int, j: int, j_end: int) -> Iterator[Opcode]:
-        if tag != "replace":
-            yield tag, i, i_end, j, j_end
-            return
-        inner = SequenceMatcher(None, self.old[i:i_end], self.new[j:j_end], autojunk=False)
-        for part, a, a_end, b, b_end in inner.get_opcodes():
-            yield part, i + a, i + a_end, j + b, j + b_end
+    def _codes(self) -> Iterator[Opcode]:
+        i = j = 0
+        for start, end, new_start, new_end in self._differing():
+            if i < start:
+                yield "equal", i, start, j, new_start
+            inner = SequenceMatcher(None, self.old[start:end], self.new[new_start:new_end], autojunk=False)
+            for tag, a, a_end, b, b_end in inner.get_opcodes():
+                yield tag, start + a, start + a_end, new_start + b, new_start + b_end
+            i, j = end, new_end
+        if i < len(self.old):
+            yield "equal", i, len(self.old), j, len(self.new)
+
+    def _differing(self) -> list[tuple[int, int, int, int]]:
+        """Lines from and to which the texts differ: those that pieces which differ begin and end in."""
+        found: list[tuple[int, int, int, int]] = []
+        i = j = 0
+        for before, after in self.pieces:
+            i_end, j_end = i + before.count("\n"), j + after.count("\n")
+            if before != after:
+                span = i, min(i_end + 1, len(self.old)), j, min(j_end + 1, len(self.new))
+                if found and i < found[-1][1]:
+                    span = found[-1][0], span[1], found[-1][2], span[3]
+                    found.pop()
+                found.append(span)
+            i, j = i_end, j_end
+        return found
 
 
 def _hunk(group: Sequence[Opcode], old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
@@ -59,8 +89,8 @@ def _marked(mark: str, line: str) -> Iterator[str]:
         yield "\\ No newline at end of file"
 
 
-def _lines(raw: bytes) -> list[str]:
+def _lines(text: str) -> list[str]:
     """The lines of a document; not by str.splitlines(), which ends them at other characters too."""
-    lines = [line + "\n" for line in raw.decode().split("\n")]
+    lines = [line + "\n" for line in text.split("\n")]
     last = lines.pop().removesuffix("\n")
     return [*lines, last] if last else lines

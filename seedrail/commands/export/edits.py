@@ -41,7 +41,7 @@ def exit_code(export: Export, *, written: bool) -> int:
 def as_diff(export: Export) -> Iterator[str]:
     """The change of the documents as `git apply` and `patch -p1` take it."""
     for file in export.files:
-        yield from unified(file.name, file.before, file.after)
+        yield from unified(file.name, file.pieces)
 
 
 def written(export: Export) -> Iterator[str]:

@@ -23,16 +23,31 @@ from seedrail.schema.tables import FrozenTable
 Place = tuple[str, int]
 """A seed set, and the index of an element of its document."""
 
+Piece = tuple[str, str]
+"""A piece of a text before and after its edits."""
+
 
 @dataclass(frozen=True)
 class EditedFile:
-    """A document before and after its edits; `name` is as messages show it."""
+    """A document and its edits: `pieces` of its text in their order, each before and after.
+
+    `name` is as messages show it.
+    """
 
     seed_set: str
     path: FilePath
     name: str
-    before: bytes
-    after: bytes
+    pieces: Sequence[Piece]
+
+    @property
+    def before(self) -> bytes:
+        """The document as it is."""
+        return "".join(old for old, _ in self.pieces).encode()
+
+    @property
+    def after(self) -> bytes:
+        """The document with its edits."""
+        return "".join(new for _, new in self.pieces).encode()
 
 
 @dataclass(frozen=True)
@@ -257,24 +272,29 @@ class _Desk:
             if not mine:
                 continue
             source = self.sources[one.name][0]
-            after = _spliced(source.text, len(source.elements), mine)
-            if after != source.text.text:
-                before = source.text.text.encode()
-                yield EditedFile(one.name, one.document, source.file, before, after.encode())
+            pieces = _pieces(source.text, len(source.elements), mine)
+            if any(old != new for old, new in pieces):
+                yield EditedFile(one.name, one.document, source.file, pieces)
 
 
-def _spliced(text: Text, count: int, elements: Mapping[int, str | None]) -> str:
+def _pieces(text: Text, count: int, elements: Mapping[int, str | None]) -> list[Piece]:
     """A document with some elements replaced, and without those that are None."""
-    kept = [index for index in range(count) if elements.get(index, "") is not None]
     whole, spans = text.text, [text.element(index) for index in range(count)]
+    kept = [index for index in range(count) if elements.get(index, "") is not None]
     if not kept:
-        return f"{whole[: whole.index('[')]}[]{whole[whole.rindex(']') + 1 :]}"
-    # What stands before an element that stays goes with those before it, but for the first one's.
-    parts = [whole[: spans[0][0]]]
-    for number, index in enumerate(kept):
-        start, end = spans[index]
-        if number:
-            parts.append(whole[spans[index - 1][1] : start])
-        parts.append(elements.get(index) or whole[start:end])
-    parts.append(whole[spans[-1][1] :])
-    return "".join(parts)
+        start, end = whole.index("[") + 1, whole.rindex("]")
+        return [_same(whole[:start]), (whole[start:end], ""), _same(whole[end:])]
+    pieces = [_same(whole[: spans[0][0]])]
+    for index, (start, end) in enumerate(spans):
+        stays = elements.get(index, "") is not None
+        if index:
+            # What stands before an element stays with it, but for the first one's, which goes.
+            gap = whole[spans[index - 1][1] : start]
+            pieces.append((gap, gap if stays and index > kept[0] else ""))
+        old = whole[start:end]
+        pieces.append((old, (elements.get(index) or old) if stays else ""))
+    return [*pieces, _same(whole[spans[-1][1] :])]
+
+
+def _same(text: str) -> Piece:
+    return text, text

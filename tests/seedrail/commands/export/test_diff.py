@@ -1,4 +1,4 @@
-"""Diffs of documents: what `patch` makes of them is the document, whatever its line ends are."""
+"""Diffs of documents: what `git apply` makes of them is the document, whatever its line ends are."""
 
 import subprocess
 from pathlib import Path
@@ -8,36 +8,51 @@ import pytest
 
 from seedrail.commands.export.diff import unified
 
-LINES = ["{", "},", "a", "b", "c\r", "é\u2028x", ""]
+LINES = ["{\n", "},\n", "a\n", "b", "c\r\n", "é\u2028x", "\n", ""]
+
+Pieces = list[tuple[str, str]]
 
 
-def patched(folder: Path, before: bytes, after: bytes) -> bytes:
+def patched(folder: Path, pieces: Pieces) -> str:
+    """What `git apply` makes of the text before."""
     file = folder / "doc.json"
-    file.write_bytes(before)
-    diff = "".join(f"{line}\n" for line in unified("doc.json", before, after))
+    file.write_bytes("".join(old for old, _ in pieces).encode())
+    diff = "".join(f"{line}\n" for line in unified("doc.json", pieces))
     subprocess.run(["git", "apply", "-"], input=diff.encode(), cwd=folder, check=bool(diff))
-    return file.read_bytes()
+    return file.read_bytes().decode()
 
 
-@pytest.mark.parametrize("seed", range(40))
+def some_text(rnd: Random) -> str:
+    return "".join(rnd.choice(LINES) for _ in range(rnd.randint(0, 12)))
+
+
+@pytest.mark.parametrize("seed", range(60))
 def test_a_diff_makes_one_document_of_the_other(tmp_path: Path, seed: int) -> None:
     rnd = Random(seed)
-    before = [rnd.choice(LINES) for _ in range(rnd.randint(1, 400))]
-    after = [line for line in before if rnd.random() < 0.97]
-    for _ in range(rnd.randint(0, 5)):
-        after.insert(rnd.randint(0, len(after)), rnd.choice(LINES))
-    ends = [rnd.choice(["", "\n"]) for _ in range(2)]
-    texts = [("\n".join(one) + end).encode() or b"x" for one, end in zip((before, after), ends, strict=True)]
-    assert patched(tmp_path, texts[0], texts[1]) == texts[1]
+    pieces: Pieces = [("x", "x")]
+    for _ in range(rnd.randint(1, 20)):
+        before = some_text(rnd)
+        pieces.append((before, before if rnd.random() < 0.6 else some_text(rnd)))
+    pieces.append(("y", "y"))
+    assert patched(tmp_path, pieces) == "".join(new for _, new in pieces)
 
 
 def test_equal_documents_have_no_diff() -> None:
-    assert list(unified("a", b"x\n", b"x\n")) == []
+    assert list(unified("a", [("x\n", "x\n"), ("y", "y")])) == []
 
 
-def test_lines_that_repeat_are_no_part_of_a_change() -> None:
-    before = ["{", "  x", "},"] * 300
-    after = [*before[:500], "{", "  y", "},", *before[503:]]
-    marked = list(unified("a", *("\n".join(one).encode() for one in (before, after))))
-    changed = [line for line in marked if line[0] in "+-" and line[:3] not in ("+++", "---")]
-    assert len(changed) <= 6
+def test_of_a_piece_that_differs_only_the_lines_that_do_are_shown() -> None:
+    before = "{\n" + "  x\n" * 300 + "}"
+    after = before.replace("  x\n", "  y\n", 1)
+    marked = list(unified("a", [("[\n", "[\n"), (before, after), ("\n]\n", "\n]\n")]))
+    assert [line for line in marked if line[0] in "+-"] == ["--- a/a", "+++ b/a", "-  x", "+  y"]
+    assert marked[2] == "@@ -1,6 +1,6 @@"
+
+
+def test_no_hunk_is_without_a_change() -> None:
+    one = ("{\n  x\n  same\n}", "{\n  y\n  same\n}")
+    gap = ("\n" * 20, "\n" * 20)
+    marked = list(unified("a", [("[\n", "[\n"), one, gap, one, ("\n]\n", "\n]\n")]))
+    hunks = "\n".join(marked).split("@@ -")[1:]
+    assert len(hunks) == 2
+    assert all("\n-" in hunk for hunk in hunks)
