@@ -140,6 +140,8 @@ def _pinned(revisions: Sequence[str]) -> str:
 def glance_text(glance: Glance) -> Iterator[str]:
     """A line a table, and who says more where rows differ."""
     yield _pinned(glance.revisions)
+    if not glance.tables:
+        yield "the database has no seeded rows to compare"
     for table in glance.tables:
         rows = numbered(table.rows, "seeded row")
         if table.differ:

@@ -62,7 +62,8 @@ class PostgreSQLSide(Side):
         rest = self._rest
         if self._json:
             return [(id_, *self._apart(raw), *rest) for id_, raw in rows]
-        return [(id_, bytes(raw).decode(), *rest) for id_, raw in rows]
+        # Of a Raw: half the time that a copy of its bytes takes first.
+        return [(id_, str(raw, "utf-8"), *rest) for id_, raw in rows]
 
     def again(self, row: Row) -> Row:
         members = json.loads(row[1])
@@ -71,11 +72,11 @@ class PostgreSQLSide(Side):
 
     def _apart(self, raw: Raw) -> list[str | None]:
         """The row's text without its documents, and these."""
-        text = bytes(raw).decode()
+        text = str(raw, "utf-8")
         row: list[str | None] = [text]
         for key, form, one in zip(self._keys, self._forms, astuple(self._documents(raw)), strict=True):
             if one:
-                document = bytes(one).decode()
+                document = str(one, "utf-8")
                 text = text.replace(key + document, key + "0", 1)
                 row.append(form(document))
             else:
