@@ -236,6 +236,21 @@ def test_nobody_stands_in_for_an_owners_empty_link_that_comes_back(make: Make, a
     assert world.database.scalar("SELECT owner_id FROM groups") is None
 
 
+def test_nobody_stands_in_for_an_owners_empty_link_that_a_revision_gives_back(make: Make) -> None:
+    """The row leaves the seed, and stays its owner's, on a way up that was asked to fill links."""
+    world = make(([state("u"), {"groups": {}, "nodes": {}, "items": {}}], 99, [False, False]))
+    world.install_schema()
+    add_users(world, USER_NAMES)
+    own_group(world)
+    start = world.content()
+    world.upgrade(world.revision(1), "overwrite")
+    world.owner = "v"
+    world.upgrade(world.revision(2))
+    assert world.content() == start
+    world.downgrade("seed_base", "abort")
+    assert world.content() == start
+
+
 @given(history=histories(), asked=st.lists(OWNERS, min_size=4, max_size=4))
 def test_what_a_step_up_wrote_is_there_again_after_the_way_down(
     make: Make, history: Any, asked: list[str | None]

@@ -138,7 +138,7 @@ def _broken(plan: Plan, table: StagedTable, name: str) -> ColumnElement[bool]:
 def _stand_in(plan: Plan, table: StagedTable, name: str) -> Any:
     """What a link that is cut gets; nobody stands in for what was somebody's, and comes back."""
     value, cell = stand_in(plan, table, name, table.stage), cells.alias("theirs")
-    if plan.upgrade or not (fills(plan, table, name) and plan.knows(table.name)):
+    if not (fills(plan, table, name) and plan.knows(table.name)):
         return value
     of_cell = cell.c.table_name == table.name, cell.c.column_name == name
     theirs = sa.or_(cell.c.popped.is_not(None), cell.c.fate == GIVEN_BACK)
