@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from seedrail import RunOptions, SeedCatalog, SeedRow, SeedSet, SeedTable, seed_id
 from seedrail.commands.database.environment import in_environment
 from seedrail.integration.export.edited import Export, edits_exporter
+from seedrail.integration.export.rows import TableRows, rows_exporter
 from seedrail.integration.look import Verified, verifier
 from tests.support.databases import Database
 from tests.support.items import BASE, ENV, SCHEMA, TEMPLATE
@@ -215,6 +216,13 @@ class Shelf:
         found: list[Export] = []
         with self._connected() as config:
             in_environment(config, edits_exporter("", found, settled=settled))
+        return found[0]
+
+    def rows(self, table: str) -> TableRows:
+        """`seedrail export TABLE`."""
+        found: list[TableRows] = []
+        with self._connected() as config:
+            in_environment(config, rows_exporter(table, (), found))
         return found[0]
 
     def verify(self) -> Verified:

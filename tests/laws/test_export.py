@@ -175,6 +175,28 @@ def hold_settled(shelf: Shelf, rnd: Random) -> None:
 _REASONS = ("natural key", "its own ancestor", "that no document has", "still leads to it")
 
 
+def hold_rows(shelf: Shelf, again: Path, rnd: Random) -> None:
+    """Rows that somebody has are exported, and become the documents of a project that never knew them."""
+    places, works = documents(rnd)
+    written = Written.any(rnd)
+    shelf.write(written(places), written(works))
+    shelf.ship()
+    edit(rnd, shelf)
+    exported = {name: shelf.rows(name) for name in ("places", "works")}
+    assert exported["works"].inside == ("parts",)
+    assert not any(one.unread or one.apart for one in exported.values())
+    if circular(shelf):
+        return
+    before = shelf.content()
+    for ledger in ("seed_claims", "seed_state", "alembic_version"):
+        shelf.database.execute(f"DROP TABLE {ledger}")
+    other = Shelf(shelf.database, again)
+    other.write(*(written(list(one.rows)) for one in exported.values()))
+    other.ship()
+    assert other.content() == before
+    assert not other.verify().rows
+
+
 def unchanged(before: dict[str, str], after: dict[str, str], export: Export) -> None:
     """What nobody edited stays as it was written, in its order."""
     touched = {json.dumps(names(one.table, one.row)) for one in export.made}
@@ -236,3 +258,13 @@ def test_what_was_settled_is_exported_when_asked_and_met_without_a_conflict(
         for seed in range(number * BATCH, (number + 1) * BATCH):
             database.empty()
             hold_settled(Shelf(database, tmp_path / f"shelf-{seed}"), Random(seed))
+
+
+@pytest.mark.parametrize(("kind", "number"), list(batches()))
+def test_exported_rows_are_documents_that_find_the_rows_there_and_adopt_them(
+    servers: Servers, tmp_path: Path, kind: str, number: int
+) -> None:
+    with servers.database(kind, tmp_path) as database:
+        for seed in range(number * BATCH, (number + 1) * BATCH):
+            database.empty()
+            hold_rows(Shelf(database, tmp_path / f"shelf-{seed}"), tmp_path / f"again-{seed}", Random(seed))
