@@ -48,8 +48,8 @@ def test_a_pages_commands_do_what_it_says(database: Database, tmp_path: Path, pa
 
 
 TASKS = [ROOT / "README.md", ROOT / "docs/tutorial.md", *sorted((ROOT / "docs/how-to").glob("*.md"))]
-NOT_HERE = (". .venv/bin/activate", "docker compose", "kubectl", "git switch -c polaris")
-"""What needs a shell of the reader's, an engine or a cluster; or has been done unseen."""
+NOT_HERE = (". .venv/bin/activate", "pip install", "docker compose", "kubectl", "git switch -c polaris")
+"""What needs a shell of the reader's, a network, an engine or a cluster; or has been done unseen."""
 
 
 @pytest.mark.parametrize("page", TASKS, ids=lambda path: path.name)
