@@ -4,15 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path as FilePath
 from typing import Any
 
 from seedrail.documents.documents import read_placed
 from seedrail.documents.edit.asked import Left, Wish, asked
 from seedrail.documents.edit.elements import Cell, Draft, Key, Reader, Values, same
 from seedrail.documents.edit.examples import Examples
+from seedrail.documents.edit.pieces import EditedFile, pieces_of
 from seedrail.documents.edit.text.style import Style
-from seedrail.documents.faults import DocumentError, Fault, Path, Text
+from seedrail.documents.faults import DocumentError, Fault, Path
 from seedrail.documents.integrity import Placed
 from seedrail.documents.sets import SeedCatalog, SeedSet
 from seedrail.documents.sources import Source
@@ -22,32 +22,6 @@ from seedrail.schema.tables import FrozenTable
 
 Place = tuple[str, int]
 """A seed set, and the index of an element of its document."""
-
-Piece = tuple[str, str]
-"""A piece of a text before and after its edits."""
-
-
-@dataclass(frozen=True)
-class EditedFile:
-    """A document and its edits: `pieces` of its text in their order, each before and after.
-
-    `name` is as messages show it.
-    """
-
-    seed_set: str
-    path: FilePath
-    name: str
-    pieces: Sequence[Piece]
-
-    @property
-    def before(self) -> bytes:
-        """The document as it is."""
-        return "".join(old for old, _ in self.pieces).encode()
-
-    @property
-    def after(self) -> bytes:
-        """The document with its edits."""
-        return "".join(new for _, new in self.pieces).encode()
 
 
 @dataclass(frozen=True)
@@ -272,29 +246,6 @@ class _Desk:
             if not mine:
                 continue
             source = self.sources[one.name][0]
-            pieces = _pieces(source.text, len(source.elements), mine)
+            pieces = pieces_of(source.text, len(source.elements), mine)
             if any(old != new for old, new in pieces):
                 yield EditedFile(one.name, one.document, source.file, pieces)
-
-
-def _pieces(text: Text, count: int, elements: Mapping[int, str | None]) -> list[Piece]:
-    """A document with some elements replaced, and without those that are None."""
-    whole, spans = text.text, [text.element(index) for index in range(count)]
-    kept = [index for index in range(count) if elements.get(index, "") is not None]
-    if not kept:
-        start, end = whole.index("[") + 1, whole.rindex("]")
-        return [_same(whole[:start]), (whole[start:end], ""), _same(whole[end:])]
-    pieces = [_same(whole[: spans[0][0]])]
-    for index, (start, end) in enumerate(spans):
-        stays = elements.get(index, "") is not None
-        if index:
-            # What stands before an element stays with it, but for the first one's, which goes.
-            gap = whole[spans[index - 1][1] : start]
-            pieces.append((gap, gap if stays and index > kept[0] else ""))
-        old = whole[start:end]
-        pieces.append((old, (elements.get(index) or old) if stays else ""))
-    return [*pieces, _same(whole[spans[-1][1] :])]
-
-
-def _same(text: str) -> Piece:
-    return text, text

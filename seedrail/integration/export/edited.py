@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from seedrail.documents.edit.asked import Left, Wish
-from seedrail.documents.edit.drafts import EditedFile, edited
+from seedrail.documents.edit.drafts import edited
+from seedrail.documents.edit.pieces import EditedFile
 from seedrail.documents.sets import SeedCatalog
 from seedrail.errors import OptionError
 from seedrail.history.changes import State
