@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from seedrail.errors import SetupError
+from seedrail.quoting import shown
 from seedrail.schema.bindings import check_binding
 from seedrail.schema.defaults import ServerDefault, server_default
 from seedrail.schema.types import ColumnType
@@ -215,6 +216,12 @@ def is_generated(column: sa.Column[Any]) -> bool:
 
 def frozen_column(column: sa.Column[Any], where: str) -> FrozenColumn:
     """A column's frozen form; SetupError, at `where`, for one that seeds cannot hold."""
+    if not column.name.isprintable() or {'"', "\\"} & set(column.name):
+        # What a row is read into takes no such names.
+        raise SetupError(
+            f"{shown(where)}: a seeded column cannot have a quotation mark, a backslash or a control character in"
+            " its name\n  declare it volatile, or give it another name"
+        )
     type_ = ColumnType.freeze(column.type, where)
     check_binding(column.type, type_, where)
     return FrozenColumn(type_, bool(column.nullable), server_default(column, type_))

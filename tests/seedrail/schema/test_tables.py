@@ -122,6 +122,13 @@ def test_a_foreign_key_must_hold_the_id_of_one_row() -> None:
     assert refusal(child) == "things.parent: a seeded foreign key must hold the id of one row"
 
 
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb"])
+def test_a_column_whose_name_no_row_can_be_read_into_is_refused(name: str) -> None:
+    declared = table(name_column(unique=True), sa.Column(name, sa.Integer))
+    assert "cannot have a quotation mark, a backslash" in refusal(declared)
+    assert freeze(SeedTable(declared, ("name",), volatile=(name,)), "set").columns.keys() == {"name"}
+
+
 def test_a_column_type_that_seeds_cannot_hold_is_named() -> None:
     declared = table(name_column(unique=True), sa.Column("blob", sa.LargeBinary))
     assert refusal(declared).startswith("things.blob: a seed table cannot hold the type")
