@@ -219,8 +219,8 @@ def frozen_column(column: sa.Column[Any], where: str) -> FrozenColumn:
     if not column.name.isprintable() or {'"', "\\"} & set(column.name):
         # What a row is read into takes no such names.
         raise SetupError(
-            f"{shown(where)}: a seeded column cannot have a quotation mark, a backslash or a control character in"
-            " its name\n  declare it volatile, or give it another name"
+            f"{shown(where)}: a seeded column cannot have a quotation mark, a backslash or a control"
+            " character in its name\n  declare it volatile, or give it another name"
         )
     type_ = ColumnType.freeze(column.type, where)
     check_binding(column.type, type_, where)
