@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from scripts.reference import told
 from scripts.reference.told import code, docs_of
-from seedrail.history.changefile import FORMAT, Header
+from seedrail.history.changefile import FORMAT, SQUASHED, Header
 from seedrail.history.lines import Line
+from seedrail.history.squash.replaced import Replaced
 from seedrail.schema.tables import FrozenTable
 from seedrail.schema.types import ColumnType
 
@@ -34,13 +35,15 @@ SAMPLES: dict[str, tuple[sa.types.TypeEngine[Any], Any]] = {
 
 def header() -> str:
     """The members of a header."""
-    members = json.loads(Header("", "", "", {}).to_line())
+    members = json.loads(Header("", "", "", {}, replaces=(Replaced("", "", "", ()),)).to_line())
     return told.table(("member", "means"), ((code(name), _HEADER[name]) for name in members))
 
 
 _HEADER = {
-    "format": f"{FORMAT} in files that are written today",
+    "format": f"{FORMAT} in files that are written today, {SQUASHED} in those of squashed revisions",
     "parent": "the `revision` that this one follows on the seed rail, and the `sha256` of its change file",
+    "replaces": "of a squashed revision: those that it stands for, each with its `revision`, its change file"
+    " (`changes`, `sha256`) and what its own file said (`down_revision`, `message`)",
     "revision": "the seed revision that the file belongs to",
     "tables": "the seed tables as they were that day, parents first",
 }

@@ -12,6 +12,7 @@ from seedrail.commands.database.environment import told
 from seedrail.commands.export.typed import export
 from seedrail.commands.history import render
 from seedrail.commands.history.show import show
+from seedrail.commands.history.typed import history
 from seedrail.commands.output import EXIT_CODES, exit_codes, write
 from seedrail.commands.project import config_of, rail_of
 from seedrail.commands.reached import Options, Quiet, look
@@ -250,7 +251,11 @@ def doctor_command(
         raise typer.Exit(doctor.exit_code(findings))
 
 
-app.registered_commands += [*export.registered_commands, *setup.registered_commands]
+app.registered_commands += [
+    *export.registered_commands,
+    *history.registered_commands,
+    *setup.registered_commands,
+]
 
 
 def add_commands(group: typer.Typer) -> None:

@@ -114,16 +114,16 @@ class _Absence:
         return self._ends(self._freezing(table, column))
 
     def _ends(self, having: Collection[int]) -> bool:
-        """Whether the last of some positions, up to the move's upper end, is followed by another one."""
+        """Whether the last of some revisions, up to the move's upper end, is followed by another one."""
         start = max((one for one in having if one <= self._upper), default=0)
         return any(later not in having for later in range(start + 1, len(self.rail.revisions) + 1))
 
     @property
     def _upper(self) -> int:
-        return max(self.rail.position(self.source), self.rail.position(self.target))
+        return max(self.rail.index(self.source), self.rail.index(self.target))
 
     def _freezing(self, table: str, column: str) -> set[int]:
-        """The positions of the revisions that froze a table with a column."""
+        """Which revisions of the rail, counted, froze a table with a column."""
         found = set()
         for position, one in enumerate(self.rail.revisions, start=1):
             frozen = self.rail.tables_at(one.revision).get(table)

@@ -27,12 +27,15 @@ from seedrail.errors import ChangeFileError, SetupError
 from seedrail.files import opened
 from seedrail.history.changes import Change, Row, State
 from seedrail.history.lines import RESTORE, Line, decode_lines
+from seedrail.history.squash.replaced import Replaced
 from seedrail.schema.identity import canonical_json, canonical_object, words
 from seedrail.schema.tables import FrozenTable, in_foreign_key_order
 from seedrail.whole_files import written_whole
 
 FORMAT = 2
-FORMATS = (1, 2)
+SQUASHED = 3
+"""The format of a squashed revision's file: its header says what the revision stands for."""
+FORMATS = (1, FORMAT, SQUASHED)
 TEXT_UP_TO = 8_000_000
 """Bytes up to which a change file is stored as text, which can be read and compared; above, as gzip."""
 COMPRESS_LEVEL = 6
@@ -55,7 +58,8 @@ class Header:
     """What a change file says of itself; `parent_sha256` is empty for the first seed revision.
 
     `tables` are those of the seed state; `left` are those that the documents give up with this revision, as
-    they were: its lines delete or release their rows.
+    they were: its lines delete or release their rows. `replaces` are the revisions that a squashed one
+    stands for, in their order.
     """
 
     revision: str
@@ -64,15 +68,18 @@ class Header:
     tables: Mapping[str, FrozenTable]
     format: int = FORMAT
     left: Mapping[str, FrozenTable] = field(default_factory=dict)
+    replaces: tuple[Replaced, ...] = ()
 
     def to_line(self) -> str:
         """The header as the file's first line."""
+        replaces = {"replaces": [one.to_json() for one in self.replaces]} if self.replaces else {}
         return canonical_json(
             {
-                "format": FORMAT,
+                "format": SQUASHED if self.replaces else FORMAT,
                 "revision": self.revision,
                 "parent": {"revision": self.parent, "sha256": self.parent_sha256},
                 "tables": [self._entry(table) for table in self.every.values()],
+                **replaces,
             }
         )
 
@@ -164,6 +171,19 @@ def _lines(header: Header, changes: Sequence[Change], known: State) -> Iterator[
 def sha256(content: bytes) -> str:
     """The digest that a seed revision pins."""
     return hashlib.sha256(content).hexdigest()
+
+
+_OPERATIONS = "from seedrail import operations  # noqa: F401 - op.upgrade_seeds, whatever env.py imports"
+
+
+def pins(changes: str, digest: str, replaces: int = 0) -> str:
+    """What a seed revision says of its change file, below an import: every template renders its imports.
+
+    A squashed one says how many revisions it stands for.
+    """
+    # In one, so that they stay together: Alembic sorts them.
+    stands_for = f"\nseed_replaces = {replaces}" if replaces else ""
+    return f"{_OPERATIONS}\n\nseed_changes = {changes!r}\nseed_sha256 = {digest!r}{stands_for}"
 
 
 def write(path: Path, content: bytes) -> None:
@@ -299,7 +319,7 @@ class ChangeFile:
             if version not in FORMATS:
                 raise ChangeFileError(
                     self.path.name,
-                    f"has format {version!r}, this engine reads {' and '.join(map(str, FORMATS))}",
+                    f"has format {version!r}, this engine reads {FORMATS[0]} to {FORMATS[-1]}",
                     "use the version of the project that wrote it, or a newer one",
                 )
             tables: dict[str, FrozenTable] = {}
@@ -308,7 +328,9 @@ class ChangeFile:
                 table = FrozenTable.from_json(one)
                 (left if one.get("left") else tables)[table.name] = table
             parent = entry["parent"]
-            return Header(entry["revision"], parent["revision"], parent["sha256"], tables, version, left)
+            replaces = tuple(map(Replaced.from_json, entry["replaces"])) if version == SQUASHED else ()
+            above = entry["revision"], parent["revision"], parent["sha256"]
+            return Header(*above, tables, version, left, replaces)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise self._malformed(1, "is not a header") from None
 
@@ -337,6 +359,9 @@ def _to_line(table: str, row: bytes, id_: str, change: Change) -> bytes:
     entry: dict[str, Any] = {"table": table, "row": Raw(row), "id": id_}
     if change.old:
         entry["old"] = canonical_object(change.old, nulls=nulls)
+    if change.released and kind == "insert":
+        # Of a squashed revision: what came and was released since.
+        entry["release"] = True
     if kind in ("release", "return"):
         entry[kind] = True
     if change.new and kind != "release":

@@ -64,8 +64,8 @@ class Change:
         return None if _same(self.old, self.new) else "update"
 
     def release(self) -> "Change":
-        """A delete as the release of its row, which stays as it is."""
-        return replace(self, new=self.old, released=True)
+        """A delete as the release of its row, which stays as it is; an insert as that of a released row."""
+        return replace(self, new=self.old if self.new is None else self.new, released=True)
 
     def inverse(self) -> "Change":
         """The change that takes this one back."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from alembic.script import Script, ScriptDirectory
 
 from seedrail.errors import OptionError, RailError, StateError
+from seedrail.history.squash.old_ids import Squash, squash_in
 from seedrail.quoting import shown
 
 SEED_BASE = "seed_base"
@@ -67,7 +68,8 @@ class History:
                 found = tuple(self.scripts.walk_revisions())
             except (Exception, SystemExit) as error:  # a revision file is a program: it may fail in any way
                 failure = error
-            if failure or len(revision_files(self.scripts)) != len(found):
+            # Revisions that were squashed have the path of the one that stands for them.
+            if failure or len(revision_files(self.scripts)) != len({one.path for one in found}):
                 from seedrail.history.rail.unreadable import what_is_wrong
 
                 fault = what_is_wrong(self.scripts, failure)
@@ -77,8 +79,14 @@ class History:
 
     @cached_property
     def by_id(self) -> dict[str, Script]:
-        """The revisions by their ids."""
-        return {script.revision: script for script in self.revisions}
+        """The revisions by their ids; those of old, too, where databases can go by them still."""
+        old = self.squash.scripts if self.squash and self.squash.is_whole else ()
+        return {script.revision: script for script in (*old, *self.revisions)}
+
+    @cached_property
+    def squash(self) -> Squash | None:
+        """The squashed revision of this history, if it has one."""
+        return squash_in(self.scripts, self.revisions)
 
     def refuse_unclear(self, *named: object) -> None:
         """Raise OptionError where a command's revision has no name, or a beginning that several share.
@@ -91,7 +99,7 @@ class History:
                     self._refuse_unclear(name)
 
     def _refuse_unclear(self, name: str) -> None:
-        bare = _STEPS.sub("", name.rpartition("@")[2])
+        bare = without_steps(name)
         if not bare and not _STEPS.search(name):
             raise OptionError(
                 f"{name!r} names no revision; nothing was written\n"
@@ -125,6 +133,9 @@ class History:
 
     def check_known(self, heads: Iterable[str]) -> None:
         """Raise StateError where a database is at a revision that no file has."""
+        heads = tuple(heads)
+        for head in heads:
+            self.refuse_gone(head)
         unknown = sorted(repr(head) for head in heads if head not in self.by_id)
         if unknown:
             raise StateError(
@@ -133,6 +144,12 @@ class History:
                 "  another branch or a newer version of the project migrated it, or a revision file is lost:"
                 " check out the version that has this revision, and go on from there, or restore the file"
             )
+
+    def refuse_gone(self, revision: str) -> None:
+        """Raise StateError where a revision was squashed, and its change file is gone."""
+        squash = self.squash
+        if squash is not None and revision in squash.old_ids and revision not in self.by_id:
+            raise squash.gone(revision)
 
     def check_heads(self, heads: Iterable[str]) -> None:
         """Raise StateError where a database is at a revision that no file has, or at one and one below it."""
@@ -155,6 +172,11 @@ class History:
         among = set(revisions)
         followed = {down for revision in among for down in downs(self.by_id[revision])}
         return [script.revision for script in self.revisions if script.revision in among - followed]
+
+
+def without_steps(name: str) -> str:
+    """The revision that a name such as `seed_0004-1` or `branch@head` counts from."""
+    return _STEPS.sub("", name.rpartition("@")[2])
 
 
 _STEPS = re.compile(r"[+-]\d+$")

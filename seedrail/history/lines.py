@@ -38,7 +38,7 @@ class Line(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """The columns after: of a row that is inserted, all that are not NULL; of an update, what changes."""
     release: bool = False
     """`true`: the row left its document, and the seed lets go of it (`-x seed_removed=release`). No statement
-    touches the live row."""
+    touches the live row. With `new` alone, in a squashed revision: it came before, too, and comes with it."""
     returns: bool = field(default=False, name="return")
     """`true`: a row that was released is in its document again, with what differs."""
 
@@ -106,7 +106,8 @@ def lone_or_net(
         return
     number, lines = group[0]
     # Mostly one table's new rows: this is seen at once, and a block is sorted by tables.
-    if lines[0].table == lines[-1].table and not [1 for line in lines if line.old or not line.new]:
+    others = [1 for line in lines if line.old or not line.new or line.release]
+    if lines[0].table == lines[-1].table and not others:
         rows = [(line.id, line.new) for line in lines]
         yield Lone(lines[0].table, "insert" if upward else "delete", revisions[number], rows)
         return
@@ -123,7 +124,7 @@ def lone_or_net(
 
 
 def _kind(line: Line) -> tuple[str, str]:
-    if line.new and not line.old:
+    if line.new and not line.old and not line.release:
         return line.table, "new"
     if line.old and not (line.new or line.release or line.returns):
         return line.table, "old"

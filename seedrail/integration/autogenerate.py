@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from alembic.autogenerate.api import AutogenContext
@@ -14,7 +15,7 @@ from sqlalchemy import MetaData
 from seedrail.documents.documents import read
 from seedrail.documents.integrity import settle_defaults
 from seedrail.errors import ChangeFileError, RailError
-from seedrail.history.changefile import Header, encode, sha256
+from seedrail.history.changefile import Header, encode, pins, sha256
 from seedrail.history.changes import Change, diff
 from seedrail.history.columns import assumed_values
 from seedrail.history.history import SEED_BASE
@@ -192,7 +193,7 @@ def _seed_script(
         progress.begin("writing changes", len(changes))
         content, suffix = encode(header, changes, known, run.text_up_to, progress.made)
     path = rail.directory / f"{revision}{suffix}"
-    _refuse_pinned(path, {one.file.path for one in rail.revisions})
+    _refuse_pinned(path, rail.pinned)
     summary = pending.summary() if pending else [_nothing_but(parents[1:])]
     generated = GeneratedSeedsOp(revision, path, content, summary)
     operations: list[MigrateOperation] = [generated]
@@ -204,17 +205,8 @@ def _seed_script(
         upgrade_ops=UpgradeOps(cast(Any, operations)),
         downgrade_ops=DowngradeOps(cast(Any, [DowngradeSeedsOp(revision)])),
         head=cast(Any, tuple(parents)),
-        imports={_pins(path.name, sha256(content))},
+        imports={pins(path.name, sha256(content))},
     )
-
-
-_OPERATIONS = "from seedrail import operations  # noqa: F401 - op.upgrade_seeds, whatever env.py imports"
-
-
-def _pins(changes: str, digest: str) -> str:
-    """What a seed revision says of its change file, below an import: every template renders its imports."""
-    # In one, so that they stay together: Alembic sorts them.
-    return f"{_OPERATIONS}\n\nseed_changes = {changes!r}\nseed_sha256 = {digest!r}"
 
 
 def _nothing_but(schema: list[str]) -> str:
@@ -222,8 +214,8 @@ def _nothing_but(schema: list[str]) -> str:
     return f"no changes; it is the seed revision that follows schema {', '.join(schema)}"
 
 
-def _refuse_pinned(path: Any, pinned: set[Any]) -> None:
-    if path in pinned:
+def _refuse_pinned(path: Path, pinned: set[str]) -> None:
+    if path.name in pinned:
         raise ChangeFileError(
             path.name, "belongs to another revision", "choose another --rev-id for the new one"
         )

@@ -104,6 +104,7 @@ def _begun_run(
             settle_names(migration)
         else:
             _lock(migration, lock_timeout)
+        SeedRun.of(migration).follow_history()
         yield
 
 

@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
-from alembic.util import CommandError
+from alembic.util import CommandError, to_list
 
 from seedrail.dialects import dialect_named
 from seedrail.errors import OptionError, SetupError, StateError
 from seedrail.failures import named_failures
 from seedrail.history.changefile import TEXT_UP_TO
-from seedrail.history.history import SEED_BASE, is_seed
+from seedrail.history.history import SEED_BASE, is_seed, without_steps
 from seedrail.history.rail import ORPHAN, RESTORE_OR_DELETE, Rail
 from seedrail.history.rail.heads import refuse_merge, refuse_step_from_several, with_way_out
 from seedrail.history.rail.placement import without_move
 from seedrail.history.rail.unreadable import without_function
+from seedrail.history.squash.old_ids import follow_old_ids
 from seedrail.integration.forgotten import NOT_BEGUN
 from seedrail.merge.database.live import Arrivals
 from seedrail.merge.database.session import online, refuse_row_security
@@ -134,6 +135,25 @@ class SeedRun:
         new = getattr(opts.get("revision_context"), "command_args", {})
         named = opts.get("destination_rev"), opts.get("starting_rev"), new.get("head"), new.get("depends_on")
         self.rail.history.refuse_unclear(*named)
+
+    def follow_history(self) -> None:
+        """Go by the old ids of a squashed history, where the database is at one or the command names one.
+
+        In the run's transaction: who is at an old one is asked under its lock.
+        """
+        squash = self.rail.history.squash
+        if squash is None or not squash.is_whole:
+            return
+        opts = self.context.opts
+        named = [
+            name
+            for one in (opts.get("destination_rev"), opts.get("starting_rev"))
+            for name in to_list(one, [])
+        ]
+        heads = () if self.context.as_sql else self.context.get_current_heads()
+        if squash.old_ids & {*heads, *map(without_steps, named)}:
+            follow_old_ids(self.rail.history.scripts, squash)
+            self.rail = Rail(self.rail.history.scripts, aside=self.rail.pinned)
 
     def step(self, revision: str, *, upgrade: bool) -> None:
         """What a seed revision's upgrade() or downgrade() does: the run's move, or nothing."""
@@ -355,12 +375,12 @@ class SeedRun:
         below, above = self.rail.position(target), self.rail.position(source)
         if below >= above:
             return []
-        positions = set(range(below + 1, above))
+        positions = {self.rail.position(one.revision) for one in self.rail.between(target, source)}
         if connection is not None:
             positions = {position - 1 for position in connection.scalars(stops_above(below))}
-        stops = [
-            self.rail.revisions[one - 1].revision for one in sorted(positions, reverse=True) if one < above
-        ]
+        stops = [self.rail.at(one) for one in sorted(positions, reverse=True) if one < above]
+        for one in stops:
+            self.rail.history.refuse_gone(one)
         if stops and connection is not None:
             log.info("down to %s by way of %s, where the ledger met rows", target, ", ".join(stops))
         return stops

@@ -131,7 +131,7 @@ def earlier_values(
 
     `span` are the move's ends. Columns that no state seeds are left alone.
     """
-    lower, upper = sorted(rail.position(one) for one in span)
+    lower, upper = sorted(rail.index(one) for one in span)
     names = [SEED_BASE, *(one.revision for one in rail.revisions)]
     states = [rail.tables_at(name) for name in names]
     tables: list[FrozenTable] = []

@@ -135,8 +135,27 @@ class Filling:
 
     @cached_property
     def positions(self) -> dict[str, int]:
-        """The rail's positions, by revision."""
-        return {one.revision: position for position, one in enumerate(self.move.rail.revisions, start=1)}
+        """Where each revision claims what it meets.
+
+        A squashed one whose old change files are gone has many positions. On a way up it claims at the first:
+        no way down stops within it for that. In a database that went the old way, and has claims in between,
+        a way down claims at the last: earlier chapters stay earlier.
+        """
+        found = dict(self.move.rail.positions)
+        if not self.move.upgrade:
+            for one in self.move.rail.revisions:
+                if len(one.every) > 1 and self._has_claims_within(found[one.revision] + 1, len(one.every)):
+                    found[one.revision] += len(one.every) - 1
+        return found
+
+    def _has_claims_within(self, first: int, count: int) -> bool:
+        """Whether there are claims at some positions; a script has to expect them."""
+        if self.connection is None:
+            return True
+        at = seed_claims.c.position.between(first, first + count - 2)
+        return (
+            self.connection.execute(sa.select(seed_claims.c.ordinal).where(at).limit(1)).first() is not None
+        )
 
     def _claimed(self, tables: Mapping[str, StagedTable]) -> Whole:
         """The rows that are staged whole, because the ledger has claims on them; all updates, in a script."""
@@ -281,7 +300,7 @@ class Filling:
             c = seed_claims.c
             of_rows = c.column_name == EXISTS, c.live_id.is_not(None)
             met = sa.select(c.table_name, c.seed_id).where(
-                *of_rows, c.position <= self.positions[move.target]
+                *of_rows, c.position <= move.rail.position(move.target)
             )
             rows = {(name, str(id_)) for name, id_ in self.connection.execute(met)}
             rows &= {one.seed_row for one in changes if one.effect == DELETE} if rows else rows

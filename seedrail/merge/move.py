@@ -31,7 +31,7 @@ from seedrail.merge.decide.inherited import refuse_inherited
 from seedrail.merge.decide.unknown import Models, guard_columns, guard_later_columns
 from seedrail.merge.earlier import earlier_values, refuse_without_value, settle_defaults
 from seedrail.merge.filling import Filling, Look
-from seedrail.merge.ledger import EXISTS, NO_ROW, TABLE_NAMES, seed_claims
+from seedrail.merge.ledger import EXISTS, NO_ROW, TABLE_NAMES, seed_claims, stops_above
 from seedrail.merge.plan import Plan, Statement, parents_of
 from seedrail.merge.report.answers import TALLIES, Answers, DecisionError
 from seedrail.merge.report.conflicts import (
@@ -256,6 +256,18 @@ class _Runner(Filling):
         sha256 = move.rail.sha256_of(move.source)
         elsewhere = count_elsewhere(move.source, sha256, sorted(move.sets))
         stop_if_any(self.context, f"seed sets that are not at {move.source}", elsewhere)
+        self._guard_squashed()
+
+    def _guard_squashed(self) -> None:
+        """A way down past a squashed revision may need the states that were: an online run says so."""
+        rail, move = self.move.rail, self.move
+        for one in rail.between(move.target, move.source) if not move.upgrade else ():
+            if len(one.every) > 1:
+                met = stops_above(rail.position(move.target)).subquery("met")
+                count = sa.select(sa.func.count()).select_from(met)
+                within = count.where(met.c.position <= rail.position(one.revision))
+                what = f"rows that were met before {one.revision} was squashed: restore its change files"
+                stop_if_any(self.context, what, within)
 
     def _refuse_row_security(self, live: Live) -> None:
         """All tables that hide rows, by name: the server, which is told to refuse, would name the first."""
@@ -293,6 +305,7 @@ class _Runner(Filling):
             marked=self._marked(),
             decisions=self.load_decisions(),
             held=self.load_held(),
+            claimed_at=self.positions.get(self.move.target, 0),
             came=self.move.came,
         )
 

@@ -62,6 +62,8 @@ class Plan:
     """On a way down: whether a row that leaves had a life before."""
     marked: frozenset[tuple[str, str]] | None = None
     """The links (table, column) for which the ledger has marks of stand-ins; None for a script."""
+    claimed_at: int = 0
+    """On a way down: the position at which what stays behind is claimed, the target's."""
     came: frozenset[tuple[str, str]] = frozenset()
     """On a way up: the columns (table, column) that came in this run, so that nobody can have edited them."""
 

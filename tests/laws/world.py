@@ -18,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from pydantic import BaseModel
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -25,6 +26,9 @@ from seedrail import RunOptions, SeedCatalog, SeedSet, SeedTable, seed_id
 from seedrail.commands.database.environment import in_environment
 from seedrail.history.changefile import Header, encode, sha256, write
 from seedrail.history.changes import Change, diff
+from seedrail.history.rail import Rail
+from seedrail.history.squash.squashing import squashed
+from seedrail.history.squash.writing import finish, left_over, write_squash
 from seedrail.integration.look import Way, looker
 from seedrail.merge.database.standins import StandIn
 from tests.support.changefiles import in_format_1
@@ -131,6 +135,16 @@ def downgrade():
     op.downgrade_seeds(revision)
 """
 
+TEMPLATE = """from alembic import op
+${imports if imports else ""}
+revision, branch_labels, depends_on = ${repr(up_revision)}, ${repr(branch_labels)}, ${repr(depends_on)}
+down_revision = ${repr(down_revision)}
+def upgrade():
+    ${upgrades if upgrades else "pass"}
+def downgrade():
+    ${downgrades if downgrades else "pass"}
+"""
+
 State = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
@@ -222,7 +236,7 @@ class World:
         versions = self.directory / "versions"
         versions.mkdir(parents=True)
         (self.directory / "env.py").write_text(ENV)
-        (self.directory / "script.py.mako").write_text("")
+        (self.directory / "script.py.mako").write_text(TEMPLATE)
         files = {"s1": SCHEMA, "s2": LATER, "seed_base": BASE}
         before: State = {}
         away: dict[str, dict[str, Any]] = {}
@@ -292,6 +306,19 @@ class World:
     def downgrade(self, target: str = "seed_base", policy: str = "abort") -> None:
         """`alembic downgrade` in this process."""
         self._run(command.downgrade, target, policy)
+
+    def squash(self, before: str | None = None) -> None:
+        """`seedrail squash` on the history's files."""
+        config = self._config("abort")
+        found = squashed(Rail(ScriptDirectory.from_config(config)), before)
+        write_squash(config, found, "squash")
+
+    def finish_squash(self) -> dict[Path, bytes]:
+        """`seedrail squash --finish`: what it deletes."""
+        rail = Rail(ScriptDirectory.from_config(self._config("abort")))
+        files = {path: path.read_bytes() for path in left_over(rail)}
+        finish(rail)
+        return files
 
     def look(self, target: str = "head", policy: str = "abort") -> Way:
         """What a run to a target would do, as `seedrail plan` asks it, in this process."""

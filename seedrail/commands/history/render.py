@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from seedrail.commands.history.show import RevisionDiff, RowDiff
+from seedrail.commands.history.show import RELEASED, RevisionDiff, RowDiff
 from seedrail.quoting import escaped, one_line, shown, whole
 from seedrail.schema.identity import canonical_json
 
-_MARKS = {"insert": "+", "delete": "-"}
+_MARKS = {"insert": "+", RELEASED: "+", "delete": "-"}
 
 
 def as_text(diff: RevisionDiff) -> Iterator[str]:
@@ -59,10 +59,10 @@ def counted(rows: Iterable[RowDiff]) -> str:
 def row_lines(row: RowDiff) -> Iterator[str]:
     """A line that names the row and what happens to it, then its columns before and after."""
     mark = _MARKS.get(row.kind, "!")
-    aside = f" {row.kind}" if row.kind in ("release", "return") else ""
+    aside = f" {row.kind}" if row.kind in ("release", "return", RELEASED) else ""
     yield f"{mark} {shown(row.table)} {row.name}{aside}"
     for cell in row.cells:
-        if row.kind != "insert":
+        if row.kind not in ("insert", RELEASED):
             yield f"-   {shown(cell.column)}: {value_text(cell.old, link=cell.link)}"
         if row.kind != "delete":
             yield f"+   {shown(cell.column)}: {value_text(cell.new, link=cell.link)}"

@@ -14,6 +14,9 @@ from seedrail.schema.tables import FrozenTable
 
 Names = Callable[[str, str], str]
 
+RELEASED = "released insert"
+"""The kind of a row that a squashed revision inserts, and that is released already."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -30,7 +33,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class RowDiff:
-    """What happens to one row; `kind` is that of its change: insert, update, delete, release or return."""
+    """What happens to one row; `kind` is that of its change: insert, update, delete, release or return.
+
+    A `released insert` is of a squashed revision: the row came, and was released since.
+    """
 
     table: str
     name: str
@@ -56,7 +62,7 @@ def show(rail: Rail, revision: str) -> RevisionDiff:
     """
     one = _found(rail, revision)
     rail.verify([one])
-    tables = {**rail.tables_at(one.parent), **rail.tables_at(one.revision)}
+    tables = {**rail.tables_at(one.parent), **one.file.header().every}
     changes = list(one.file.changes())
     known = [name for name in (one.revision, one.parent) if name != SEED_BASE]
     names = RowNames(rail, known, tables.values())
@@ -70,12 +76,16 @@ def show(rail: Rail, revision: str) -> RevisionDiff:
 def _found(rail: Rail, revision: str) -> SeedRevision:
     name = rail.head if revision == "head" else revision
     rail.history.refuse_unclear(name)
+    rail.history.refuse_gone(name)
     script = rail.history.by_id.get(name) or rail.history.scripts.get_revision(name)
     if script is None or not is_seed(script):
         raise OptionError(
             f"{shown(name)} is not a revision with seeds\n"
             f"  those are {', '.join(one.revision for one in rail.revisions) or 'yet to be made'}"
         )
+    squash = rail.history.squash
+    if squash is not None and script is squash.script:
+        return SeedRevision(squash.revision, SEED_BASE, squash.file, squash.replaces)
     return next(one for one in rail.revisions if one.revision == script.revision)
 
 
@@ -95,7 +105,8 @@ def row_diff(change: Change, table: FrozenTable, names: Names) -> RowDiff:
     cells = (_cell(column, old.get(column), new.get(column), table, names) for column in columns)
     whole = change.kind in ("insert", "delete")
     kept = tuple(cell for cell in cells if not whole or (cell.old, cell.new) != (None, None))
-    return RowDiff(change.table, names(change.table, change.id), change.id, change.kind, kept)
+    kind = RELEASED if change.kind == "insert" and change.released else change.kind
+    return RowDiff(change.table, names(change.table, change.id), change.id, kind, kept)
 
 
 def _cell(column: str, old: Any, new: Any, table: FrozenTable, names: Names) -> Cell:

@@ -6,11 +6,11 @@ from typing import Any
 
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script.revision import MultipleHeads
+from alembic.script.revision import MultipleHeads, ResolutionError
 from alembic.util import CommandError
 
 from seedrail.errors import RailError
-from seedrail.history.history import SEED_BASE
+from seedrail.history.history import SEED_BASE, without_steps
 from seedrail.history.rail.line import Rail
 from seedrail.history.rail.placement import CLOSE, refuse_above_rail
 from seedrail.quoting import shown
@@ -45,6 +45,8 @@ def refuse_step_from_several(rail: Rail, heads: Sequence[str], context: Migratio
 
 def with_way_out(rail: Rail, error: CommandError) -> CommandError:
     """A command's error, with the way to one head where it found several: Alembic knows of no rails."""
+    if isinstance(error.__cause__, ResolutionError):
+        rail.history.refuse_gone(without_steps(str(error.__cause__.argument)))
     cause, schema = error.__cause__, rail.uncovered()
     if not isinstance(cause, MultipleHeads) or not schema:
         return error

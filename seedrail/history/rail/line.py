@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from seedrail.history.history import SEED_BASE, History, branched, downs, file_n
 from seedrail.history.lines import Line, Lone, change_of, lone_or_net, net_lines
 from seedrail.history.rail.placement import check_placement
 from seedrail.history.rail.streams import Group, ranks, side_by_side
+from seedrail.history.squash.old_ids import folder_of
+from seedrail.history.squash.replaced import Replaced, every, identity
 from seedrail.quoting import harmless, shown
 from seedrail.schema.tables import FrozenTable
 
@@ -31,19 +34,36 @@ RESTORE_OR_DELETE = "restore the revision file that does, or delete it"
 
 @dataclass(frozen=True)
 class SeedRevision:
-    """A revision of the seed rail with its pinned change file."""
+    """A revision of the seed rail with its pinned change file; a squashed one with what it stands for."""
 
     revision: str
     parent: str
     file: ChangeFile
+    replaces: tuple[Replaced, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """The digest that ledgers and later change files know the state by, whatever history they are of."""
+        return identity(self.file.sha256, self.replaces)
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """The ids of the revisions that it stands for, itself the last, one a position."""
+        return every(self.revision, self.replaces)
 
 
 class Rail:
-    """The seed revisions of a history, in order; `revisions[0]` follows SEED_BASE."""
+    """The seed revisions of a history, in order; `revisions[0]` follows SEED_BASE.
 
-    def __init__(self, scripts: ScriptDirectory) -> None:
+    Where the change files of a squashed history are there still, the rail is the one of old: whatever a move
+    asks of it has the answer that it had before. Alembic alone knows the squashed revision then. `aside` are
+    names of change files that belong to no revision of the rail, and are no orphans.
+    """
+
+    def __init__(self, scripts: ScriptDirectory, aside: Collection[str] = ()) -> None:
         self.history = History(scripts)
-        self.directory = Path(scripts.dir) / "seeds"
+        self.directory = folder_of(scripts)
+        self.aside = aside
 
     def check(self, heads: Sequence[str] = ()) -> None:
         """Raise HistoryError or RailError where revisions are broken or stand in a wrong place.
@@ -58,7 +78,14 @@ class Rail:
 
     def orphans(self) -> list[str]:
         """The change files that no revision pins: a command was killed, or a revision file is lost."""
-        return sorted(self._names() - {one.file.path.name for one in self.revisions})
+        return sorted(self._names() - self.pinned)
+
+    @property
+    def pinned(self) -> set[str]:
+        """The names of the change files that some revision pins, or a squashed one stands for."""
+        squash = self.history.squash
+        old = {squash.file.path.name, *(one.changes for one in squash.replaces)} if squash else set[str]()
+        return {*(one.file.path.name for one in self.revisions), *old, *self.aside}
 
     def _names(self) -> set[str]:
         """The names of all change files, the halves of them that a killed command leaves included."""
@@ -90,10 +117,22 @@ class Rail:
             scripts = after.pop(current)
             if len(scripts) > 1:
                 raise branched(current, sorted(map(file_name, scripts)))
-            file = self._file(scripts[0])
-            line.append(SeedRevision(scripts[0].revision, current, file))
+            line += self._seeds(scripts[0], current)
             current = scripts[0].revision
         return tuple(line)
+
+    def _seeds(self, script: Script, parent: str) -> Iterator[SeedRevision]:
+        """The seed revision of a script; of a squashed one those of old, if their files are there."""
+        squash = self.history.squash
+        if squash is None or squash.revision != script.revision:
+            yield SeedRevision(script.revision, parent, self._file(script))
+        elif not squash.is_whole:
+            yield SeedRevision(script.revision, parent, squash.file, squash.replaces)
+        else:
+            for one in squash.replaces:
+                file = ChangeFile(self.directory / one.changes, one.revision, one.sha256)
+                yield SeedRevision(one.revision, parent, file, one.replaces)
+                parent = one.revision
 
     def _file(self, script: Script) -> ChangeFile:
         name, digest = getattr(script.module, "seed_changes", None), script.module.seed_sha256
@@ -133,33 +172,68 @@ class Rail:
         return f"seed_{highest + 1:04d}"
 
     def position(self, revision: str) -> int:
-        """How many seed revisions lie below and at `revision`; 0 for SEED_BASE, RailError if unknown."""
+        """The place of a seed revision, as ledgers know it; 0 for SEED_BASE, an error if it is unknown.
+
+        It counts the seed revisions below and at `revision`, a squashed one as those that it stands for.
+        """
+        return sum(len(one.every) for one in self.revisions[: self.index(revision)])
+
+    def index(self, revision: str) -> int:
+        """How many of the rail's revisions lie below and at one."""
         if revision == SEED_BASE:
             return 0
         for index, one in enumerate(self.revisions, start=1):
             if one.revision == revision:
                 return index
+        self.history.refuse_gone(revision)
         raise RailError(
             f"no seed revision {revision!r} in this history: the database was seeded by another"
             " version of the project; check out that version, or restore the missing revision"
         )
 
+    def _at(self, revision: str) -> SeedRevision | None:
+        index = self.index(revision)
+        return self.revisions[index - 1] if index else None
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """Where each revision claims what it meets: a squashed one at the first position that it has."""
+        ends = accumulate((len(one.every) for one in self.revisions), initial=1)
+        return {one.revision: first for one, first in zip(self.revisions, ends, strict=False)}
+
+    def at(self, position: int) -> str:
+        """The id that the revision at a position has, or had before it was squashed."""
+        names = [SEED_BASE, *(name for one in self.revisions for name in one.every)]
+        return names[position]
+
     def parent_of(self, revision: str) -> str:
-        """The seed revision below another one; RailError for SEED_BASE, which has none."""
-        position = self.position(revision)
-        if not position:
-            raise RailError(f"no seed revision lies below {revision}")
-        return self.revisions[position - 1].parent
+        """The seed revision below another one, as Alembic knows it; RailError for SEED_BASE."""
+        self.index(revision)
+        below = downs(self.history.by_id[revision])
+        for one in below:
+            if on_rail(self.history.by_id[one]):
+                return one
+        raise RailError(f"no seed revision lies below {revision}")
 
     def sha256_of(self, revision: str) -> str:
-        """The pinned digest of a seed revision, empty for SEED_BASE."""
-        position = self.position(revision)
-        return self.revisions[position - 1].file.sha256 if position else ""
+        """The digest by which the state of a seed revision is known, empty for SEED_BASE."""
+        one = self._at(revision)
+        return one.sha256 if one else ""
+
+    def made_with(self, one: SeedRevision) -> Path:
+        """A file that came with a revision: its own, or where that was squashed its change file."""
+        squash = self.history.squash
+        script = self.history.by_id[one.revision]
+        return (
+            one.file.path
+            if squash is not None and squash.file != one.file and one.revision in squash.every
+            else Path(script.path)
+        )
 
     def tables_at(self, revision: str) -> Mapping[str, FrozenTable]:
         """The frozen tables of a seed revision; none at SEED_BASE."""
-        position = self.position(revision)
-        return self._header(self.revisions[position - 1]).tables if position else {}
+        one = self._at(revision)
+        return self._header(one).tables if one else {}
 
     def tables_on_way(self, source: str, target: str) -> dict[str, FrozenTable]:
         """All tables of the seed states on a way, its ends included, each as it was last."""
@@ -171,7 +245,7 @@ class Rail:
 
     def between(self, lower: str, upper: str) -> tuple[SeedRevision, ...]:
         """The seed revisions above `lower` up to and including `upper`."""
-        return self.revisions[self.position(lower) : self.position(upper)]
+        return self.revisions[self.index(lower) : self.index(upper)]
 
     def verify(self, revisions: Iterable[SeedRevision]) -> None:
         """Raise ChangeFileError unless every file is as pinned and was made from its parent."""
@@ -222,7 +296,7 @@ class Rail:
 
         Each with the revision by which it comes.
         """
-        for table, column, number in reborn(self._states(SEED_BASE, self.head), self.position(revision)):
+        for table, column, number in reborn(self._states(SEED_BASE, self.head), self.index(revision)):
             yield table, column, self.revisions[number - 1].revision
 
     def _lines(
@@ -293,12 +367,16 @@ class Rail:
     def held(self, revision: str, rows: Collection[tuple[str, str]]) -> Iterator[tuple[str, str, int]]:
         """For some rows (table, seed id), each position up to `revision` at which the seed had them."""
         there: set[tuple[str, str]] = set()
-        for position, one in enumerate(self.between(SEED_BASE, revision) if rows else (), start=1):
+        position = 0
+        for one in self.between(SEED_BASE, revision) if rows else ():
             for line in (line for block in one.file.blocks() for line in block):
                 if line.seed_row in rows:
+                    comes = bool(line.new and not line.release) or line.returns
                     there -= {line.seed_row}
-                    there |= {line.seed_row} if line.new or line.returns else set()
-            yield from ((*row, position) for row in there)
+                    there |= {line.seed_row} if comes else set()
+            for _ in one.every:
+                position += 1
+                yield from ((*row, position) for row in there)
 
     def _header(self, one: SeedRevision) -> Header:
         header = one.file.header()

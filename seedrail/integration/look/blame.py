@@ -95,7 +95,7 @@ def _blame(run: SeedRun, connection: Connection, heads: Heads, table: str, key: 
     differs = next((one for one in rows if (one.table, one.id) == (table, id_)), None)
     there = _is_there(changes, applied, rail)
     met = _met(connection, rail, table, id_)
-    authors = {one.revision: _author(Path(rail.history.by_id[one.revision].path)) for one, _ in changes}
+    authors = {one.revision: _author(rail.made_with(one)) for one, _ in changes}
     told = _Told(names, tables[table])
 
     def given(name: str) -> Iterator[Given]:
@@ -185,7 +185,7 @@ def _given(
 def _is_there(changes: Sequence[tuple[SeedRevision, Change]], applied: int, rail: Rail) -> bool:
     """Whether the seed holds the row where the database is."""
     done = [change for one, change in changes if rail.position(one.revision) <= applied]
-    return bool(done) and done[-1].kind not in ("delete", "release")
+    return bool(done) and done[-1].after == "seeded"
 
 
 def _met(connection: Connection, rail: Rail, table: str, id_: str) -> list[tuple[str, Met]]:
@@ -194,7 +194,7 @@ def _met(connection: Connection, rail: Rail, table: str, id_: str) -> list[tuple
     mine = c.table_name == table, c.seed_id == sa.literal(id_, sa.Uuid(as_uuid=False))
     with dialect.readable(connection):
         rows = list(connection.execute(claims.where(*mine).order_by(c.ordinal)))
-    return [(name, Met(rail.revisions[at - 1].revision, value, stands)) for name, at, value, stands in rows]
+    return [(name, Met(rail.at(at), value, stands)) for name, at, value, stands in rows]
 
 
 def _stands(name: str, differs: DifferentRow | None, *, there: bool) -> tuple[str, str | None]:

@@ -96,7 +96,7 @@ def _look(run: SeedRun, connection: Connection, heads: tuple[str, ...], target: 
     after = before | {*schema, *seeds} if up else before - {*schema, *seeds}
     stations = [
         Station(one, one == SEED_BASE or is_seed(history.by_id[one]), one in before, one in after)
-        for one in history.by_id
+        for one in (script.revision for script in history.revisions)
     ]
     return Way(
         target, up, heads, schema, seeds, left_out, to_come, outcomes, named(connection), tuple(stations),

@@ -344,7 +344,7 @@ def _row_told(table: StagedTable, first: Any, kind: Any, fate: str, value: str) 
 
 def _referenced(plan: Plan, table: StagedTable) -> sa.Select[Any]:
     """Staged rows as EXISTS cells of rows that are kept because others point at them."""
-    first: Any = table.stage.c.position if plan.upgrade else sa.literal(plan.target)
+    first: Any = table.stage.c.position if plan.upgrade else sa.literal(plan.claimed_at)
     return _row_told(table, first, sa.literal("referenced"), REFERENCED, PRESENT)
 
 

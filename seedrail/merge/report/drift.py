@@ -367,7 +367,7 @@ class Comparison:
 
     @property
     def _positions(self) -> dict[str, int]:
-        return {one.revision: position for position, one in enumerate(self.rail.revisions, start=1)}
+        return self.rail.positions
 
     def _differences(self, table: StagedTable) -> Iterator[Difference]:
         rows = kinds_of(table.name).subquery("differing")

@@ -179,7 +179,7 @@ def _place(plan: Plan) -> ColumnElement[Any]:
         else_=own.correlate(cells).scalar_subquery(),
     )
     return sa.case(
-        (at_target, sa.literal(plan.target)),
+        (at_target, sa.literal(plan.claimed_at)),
         else_=sa.func.coalesce(since, born.correlate(cells).scalar_subquery()),
     )
 

@@ -246,8 +246,8 @@ def test_a_first_line_that_is_no_header_is_named(tmp_path: Path, line: str) -> N
 
 
 def test_a_newer_format_says_what_to_use(tmp_path: Path) -> None:
-    line = HEADER.to_line().replace('"format":2', '"format":3')
-    with pytest.raises(ChangeFileError, match=r"has format 3, this engine reads 1 and 2; .*\n  use the"):
+    line = HEADER.to_line().replace('"format":2', '"format":4')
+    with pytest.raises(ChangeFileError, match=r"has format 4, this engine reads 1 to 3; .*\n  use the"):
         put(tmp_path, line.encode()).header()
 
 
