@@ -1,4 +1,4 @@
-"""A squash changes no database: whatever state the old history could make goes on as it would have gone.
+"""A squash changes no database: each state that the old history could make goes on as it would have gone.
 
 Each story is told twice, with the history as it was and with one that is squashed in the middle of it, and all
 that the databases hold is compared, their ledgers included.
@@ -22,6 +22,7 @@ from tests.laws.pair import ARRIVALS, EDITS
 from tests.laws.pair import edits as edits_of
 from tests.laws.pair import states as random_states
 from tests.laws.strategies import Edit, arrivals, edits, histories
+from tests.laws.test_jumps import expect
 from tests.laws.test_laws import POLICIES, refusal_of
 from tests.laws.users import apply_edits
 from tests.laws.world import Make, World
@@ -123,8 +124,9 @@ class Restoring:
         try:
             action(*arguments)
         except StateError as refused:
-            assert "of the change files that lead there are gone" in str(refused)
-            assert held(self.world) == before
+            if "of the change files that lead there are gone" not in str(refused):
+                raise
+            expect(held(self.world), before)
             for path, content in self.files.items():
                 path.write_bytes(content)
             action(*arguments)
@@ -189,7 +191,7 @@ def test_a_new_database_goes_by_the_squashed_revision_alone_and_back(
 
 LENGTH = 63
 STATES_AT = [
-    pytest.param([0, 1, 20, 31, 32, 62, 63], id="some"),
+    pytest.param([0, 31, 62], id="some"),
     pytest.param(range(LENGTH + 1), id="all", marks=pytest.mark.long),
 ]
 
@@ -210,17 +212,16 @@ def test_63_revisions_squash_to_one_and_a_database_at_each_of_them_goes_on(
     assert names == ["seed_0063_squash.py"]
     for at in ats:
         rnd = Random(at)
-        policies = rnd.choices(["keep", "overwrite"], k=3)
-        story = Story(
-            edits_of(rnd, ARRIVALS), 0, [], edits_of(rnd, EDITS), edits_of(rnd, EDITS), 0, tuple(policies)
-        )
+        first, second, third = rnd.choices(["keep", "overwrite"], k=3)
+        before, now, then = (edits_of(rnd, kinds, 6) for kinds in (ARRIVALS, EDITS, EDITS))
+        story = Story(before, at, [], now, then, 0, (first, second, third))
         found = []
         for one in (world, squashed):
             one.database.empty()
             world.install_schema()
             apply_edits(world, story.before)
             if at:
-                world.upgrade(world.revision(at), policies[0])
+                world.upgrade(world.revision(at), first)
             apply_edits(world, story.edits)
             found.append(go_on(one, story))
         assert found[1] == found[0], at

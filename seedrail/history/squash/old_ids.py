@@ -73,10 +73,10 @@ class Squash:
                 " this one"
             )
         return StateError(
-            f"{shown(revision)} was squashed into {shown(self.revision)}, and {len(lost)} of the change files"
-            f" that lead there are gone, {shown(lost[0])} first; nothing was written\n"
-            f"  restore them as they were committed (git log --diff-filter=D -- '*/{shown(lost[0])}' tells which"
-            " commit deleted them), or run this with a version of the project from before"
+            f"{shown(revision)} was squashed into {shown(self.revision)}, and {len(lost)} of the change"
+            f" files that lead there are gone, {shown(lost[0])} first; nothing was written\n"
+            f"  restore them as they were committed (git log --diff-filter=D -- '*/{shown(lost[0])}' tells"
+            " which commit deleted them), or run this with a version of the project from before"
         )
 
 

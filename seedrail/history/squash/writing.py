@@ -18,8 +18,8 @@ from seedrail.history.squash.squashing import Squashing
 def write_squash(config: Config, squashing: Squashing, message: str) -> Path:
     """Write the squashed revision with its change file, and delete what goes; the revision's path.
 
-    SeedError where files cannot be written, SetupError where the project's template leaves something out: then
-    all is as it was.
+    SeedError where files cannot be written, SetupError where the project's template leaves something out:
+    then all is as it was.
     """
     scripts = ScriptDirectory.from_config(config)
     with _as_it_was(squashing):
