@@ -1,7 +1,7 @@
 """A squash changes no database: each state that the old history could make goes on as it would have gone.
 
-Each story is told twice, with the history as it was and with one that is squashed in the middle of it, and all
-that the databases hold is compared, their ledgers included.
+Each story is told twice, with the history as it was and with one that is squashed in the middle of it, and
+all that the databases hold is compared, their ledgers included.
 """
 
 import shutil
