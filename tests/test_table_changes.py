@@ -134,6 +134,16 @@ def test_a_column_that_comes_again_has_its_values_again(
         assert project.rows(one)["parents"] == set()
 
 
+def test_a_column_that_comes_again_is_empty_where_the_documents_say_nothing(
+    project: Evolving, database: Database, new: Database
+) -> None:
+    project.ship(database, replace(START, columns={}, rows=without("one")))
+    project.ship(database, replace(START, rows={"ada": {"one": None}, "bob": {"one": "b"}}))
+    project.run(new, "upgrade", "head")
+    assert project.rows(new)["parents"] == project.rows(database)["parents"] == {("ada", None), ("bob", "b")}
+    project.run(new, "check")
+
+
 def test_an_edit_of_a_column_that_came_again_is_one(project: Evolving, database: Database) -> None:
     project.ship(database, replace(START, columns={}, rows=without("one")))
     project.ship(database, START)

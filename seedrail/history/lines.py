@@ -106,10 +106,10 @@ def lone_or_net(
         return
     number, lines = group[0]
     # Mostly one table's new rows: this is seen at once, and a block is sorted by tables.
-    others = [1 for line in lines if line.old or not line.new or line.release]
-    if lines[0].table == lines[-1].table and not others:
+    table, others = lines[0].table, [1 for line in lines if line.old or not line.new or line.release]
+    if table == lines[-1].table and not others and not renewed.concerns(table, number + 1):
         rows = [(line.id, line.new) for line in lines]
-        yield Lone(lines[0].table, "insert" if upward else "delete", revisions[number], rows)
+        yield Lone(table, "insert" if upward else "delete", revisions[number], rows)
         return
     for (table, kind), alike in groupby(lines, key=_kind):
         if kind == "other" or renewed.concerns(table, number + 1):
