@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
@@ -19,8 +18,7 @@ from seedrail.history.lines import Line, Lone, change_of, lone_or_net, net_lines
 from seedrail.history.rail.placement import check_placement
 from seedrail.history.rail.streams import Group, ranks, side_by_side
 from seedrail.history.squash.old_ids import folder_of
-from seedrail.history.squash.replaced import Replaced, every, identity
-from seedrail.quoting import harmless, shown
+from seedrail.history.squash.seeds import SeedRevision, seeds_of
 from seedrail.schema.tables import FrozenTable
 
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".partial")
@@ -30,26 +28,6 @@ _NUMBERED = re.compile(r"seed_(\d{4,})")
 ORPHAN = "is a change file that no revision pins"
 RESTORE_OR_DELETE = "restore the revision file that does, or delete it"
 """What is said of a change file without revision, and what to do."""
-
-
-@dataclass(frozen=True)
-class SeedRevision:
-    """A revision of the seed rail with its pinned change file; a squashed one with what it stands for."""
-
-    revision: str
-    parent: str
-    file: ChangeFile
-    replaces: tuple[Replaced, ...] = ()
-
-    @property
-    def sha256(self) -> str:
-        """The digest that ledgers and later change files know the state by, whatever history they are of."""
-        return identity(self.file.sha256, self.replaces)
-
-    @property
-    def every(self) -> tuple[str, ...]:
-        """The ids of the revisions that it stands for, itself the last, one a position."""
-        return every(self.revision, self.replaces)
 
 
 class Rail:
@@ -117,33 +95,9 @@ class Rail:
             scripts = after.pop(current)
             if len(scripts) > 1:
                 raise branched(current, sorted(map(file_name, scripts)))
-            line += self._seeds(scripts[0], current)
+            line += seeds_of(scripts[0], current, self.directory, self.history.squash)
             current = scripts[0].revision
         return tuple(line)
-
-    def _seeds(self, script: Script, parent: str) -> Iterator[SeedRevision]:
-        """The seed revision of a script; of a squashed one those of old, if their files are there."""
-        squash = self.history.squash
-        if squash is None or squash.revision != script.revision:
-            yield SeedRevision(script.revision, parent, self._file(script))
-        elif not squash.is_whole:
-            yield SeedRevision(script.revision, parent, squash.file, squash.replaces)
-        else:
-            for one in squash.replaces:
-                file = ChangeFile(self.directory / one.changes, one.revision, one.sha256)
-                yield SeedRevision(one.revision, parent, file, one.replaces)
-                parent = one.revision
-
-    def _file(self, script: Script) -> ChangeFile:
-        name, digest = getattr(script.module, "seed_changes", None), script.module.seed_sha256
-        # A name in the folder of the change files, and no way to anywhere else.
-        named = isinstance(name, str) and name == Path(name).name and name and harmless(name)
-        if not isinstance(name, str) or not named or not isinstance(digest, str):
-            raise RailError(
-                f"seed revision {script.revision} does not pin a change file:"
-                f" {shown(script.path)} must set seed_changes and seed_sha256; restore it as it was committed"
-            )
-        return ChangeFile(self.directory / name, script.revision, digest)
 
     @property
     def head(self) -> str:
