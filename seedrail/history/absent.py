@@ -146,7 +146,8 @@ class _Absence:
         frozen, first = self._freezing(table, column), self._upper
         while first - 1 in frozen:
             first -= 1
-        script = rail.history.by_id[rail.revisions[first - 1].revision]
+        revision, squash = rail.revisions[first - 1].revision, rail.history.squash
+        script = squash.script if squash and revision in squash.every else rail.history.by_id[revision]
         heads = rail.history.heads_of(pending)
         if len(pending) == 1:
             way = f"in {file_name(script)}, set down_revision = {(*downs(script), *heads)!r}"
