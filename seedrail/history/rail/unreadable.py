@@ -71,6 +71,14 @@ def _repeated(scripts: Sequence[Script]) -> SeedError | None:
         twins.setdefault(script.revision, []).append(script)
     for revision, same in sorted(twins.items()):
         names = sorted({file_name(script) for script in same})
+        squash = next((one for one in same if hasattr(one.module, "seed_replaces")), None)
+        if len(names) > 1 and squash is not None:
+            return HistoryError(
+                f"{' and '.join(names)} are both revision {revision!r}: a squash was interrupted, or taken back"
+                " in part; nothing was written\n"
+                "  restore the revision files that are gone as they were committed, and delete"
+                f" {file_name(squash)} with its change file; then squash again"
+            )
         if len(names) > 1 and any(map(on_rail, same)):
             return branched(revision, names)
         if len(names) > 1:

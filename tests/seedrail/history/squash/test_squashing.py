@@ -170,6 +170,19 @@ def test_a_template_that_fails_leaves_all_as_it_was(history: History, template: 
     assert files(history) == before
 
 
+def test_an_interrupted_squash_is_told_as_one_until_its_last_file_is_gone(history: History) -> None:
+    last = history.folder / "versions" / "seed_0003.py"
+    text = last.read_text()
+    squash(history)
+    last.write_text(text)
+    with pytest.raises(SeedError, match=r"a squash was interrupted.*\n.*delete seed_0003_squash.py with its"):
+        history.rail.check()
+
+
+def test_files_go_in_their_order_so_that_the_last_is_missed_last(history: History) -> None:
+    assert [path.name for path in squashed(history.rail).going] == [f"seed_000{n}.py" for n in (1, 2, 3)]
+
+
 def test_what_the_header_says_is_held_against_the_revision(history: History) -> None:
     squash(history)
     path = history.folder / "versions" / "seed_0003_squash.py"
