@@ -74,8 +74,8 @@ def _repeated(scripts: Sequence[Script]) -> SeedError | None:
         squash = next((one for one in same if hasattr(one.module, "seed_replaces")), None)
         if len(names) > 1 and squash is not None:
             return HistoryError(
-                f"{' and '.join(names)} are both revision {revision!r}: a squash was interrupted, or taken back"
-                " in part; nothing was written\n"
+                f"{' and '.join(names)} are both revision {revision!r}: a squash was interrupted, or taken"
+                " back in part; nothing was written\n"
                 "  restore the revision files that are gone as they were committed, and delete"
                 f" {file_name(squash)} with its change file; then squash again"
             )
