@@ -92,6 +92,14 @@ NO_SCHEMA = Kind(
     ("3F000",),
 )
 
+UNIQUE = Kind(
+    "unique",
+    "a live row takes a unique value that the seed asks for: look for it, or correct the document and its"
+    " revision",
+    ("23505",),
+    (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY),
+    ENDED,
+)
 KINDS = (
     LOCKED,
     DEADLOCK,
@@ -138,12 +146,28 @@ KINDS = (
         "look whether the folder exists, the path names a file, and both may be read and written",
         sqlite=(sqlite3.SQLITE_CANTOPEN,),
     ),
+    UNIQUE,
+    Kind(
+        "empty",
+        "a column that must have a value is left empty: let the seed name it, or a schema revision give it a"
+        " default",
+        ("23502",),
+        (sqlite3.SQLITE_CONSTRAINT_NOTNULL,),
+        ENDED,
+    ),
     Kind(
         "constraint",
-        "a constraint of the tables forbids a row: look for a live row that takes the same unique value, or"
-        " correct the document and its revision",
+        "a constraint of the tables forbids a row: correct the document and its revision, or the constraint",
         ("23",),
         (sqlite3.SQLITE_CONSTRAINT,),
+        ENDED,
+    ),
+    Kind(
+        "value",
+        "a value does not fit its column as it is now: correct the document, or the column's type by a schema"
+        " revision; what earlier seed revisions hold has to fit, too",
+        ("22",),
+        (sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG),
         ENDED,
     ),
 )
@@ -200,7 +224,7 @@ def _kind_in_sqlite(cause: sqlite3.Error) -> Kind:
         # SQLite itself is content; the module could not decode what it was given.
         return NOT_TEXT if isinstance(cause, sqlite3.OperationalError) else REFUSED
     # The upper bits say more about the same.
-    return _BY_SQLITE.get(code & 0xFF, REFUSED)
+    return _BY_SQLITE.get(code) or _BY_SQLITE.get(code & 0xFF, REFUSED)
 
 
 def _kind_on_a_server(cause: Any) -> Kind:

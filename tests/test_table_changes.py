@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from seedrail import ConflictError, SetupError
+from seedrail import ConflictError, SeedError, SetupError
+from seedrail.errors import StateError
 from tests.support.databases import Database, Servers
 from tests.support.evolving import PLAIN, REQUIRED, Evolving, Step
 from tests.support.items import Items
@@ -107,6 +108,66 @@ def test_rows_go_with_the_table_that_a_schema_revision_drops(
         assert project.rows(one) == {"parents": set()}
 
 
+def test_a_table_that_is_dropped_and_comes_again_has_its_rows_in_a_database_that_jumps(
+    project: Evolving, database: Database, new: Database
+) -> None:
+    project.run(new, "upgrade", "head")
+    project.ship(database, replace(START, table=False, seeded=False))
+    project.ship(database, START)
+    project.run(new, "upgrade", "head")
+    for one in (database, new):
+        assert project.rows(one)["children"] == {("x",), ("y",)}
+        assert claims(one) == 0
+        project.run(one, "downgrade", "seed_base")
+        assert project.rows(one) == {"parents": set(), "children": set()}
+
+
+def test_a_table_that_comes_to_another_set_takes_its_rows_along(
+    project: Evolving, database: Database, new: Database
+) -> None:
+    rows = {"ada": {"one": "other"}, "bob": {"one": "b"}}
+    project.ship(database, replace(START, rows=rows, set="people"))
+    project.run(new, "upgrade", "head")
+    for one in (database, new):
+        assert project.rows(one)["parents"] == {("ada", "other"), ("bob", "b")}
+        assert claims(one) == 0
+        project.run(one, "downgrade", "seed_0001")
+        assert project.rows(one)["parents"] == {("ada", "a"), ("bob", "b")}
+        project.run(one, "upgrade", "head")
+        project.run(one, "downgrade", "seed_0001")
+        project.run(one, "downgrade", "seed_base")
+        assert project.rows(one) == {"parents": set(), "children": set()}
+
+
+def test_a_table_whose_set_was_left_out_waits_for_that_set(
+    project: Evolving, database: Database, new: Database
+) -> None:
+    rows = {"ada": {"one": "a"}, "bob": {"one": "other"}}
+    project.ship(database, replace(START, rows=rows, apart=True), seed_sets="all")
+    project.run(new, "upgrade", "head")
+    assert project.rows(new)["children"] == set()
+    project.ship(database, START, seed_sets="all")
+    assert project.rows(database)["children"] == {("x",), ("y",)}
+    with pytest.raises(
+        StateError,
+        match=r"(?s)children changes .* kids is at seed_base.*seed_0002, with",
+    ):
+        project.run(new, "upgrade", "head")
+    project.run(new, "upgrade", "seed_0002", options={"seed_sets": "all"})
+    project.run(new, "upgrade", "head")
+    assert project.rows(new) == project.rows(database)
+
+
+@pytest.mark.parametrize("key", [("parent_id",), ("name",)])
+def test_refuses_a_renamed_table_whatever_its_key(
+    project: Evolving, database: Database, key: tuple[str, ...]
+) -> None:
+    step = replace(START, children={"ada": ["x"], "bob": ["y"]})
+    project.ship(database, step)
+    with pytest.raises(SetupError, match="children goes, and kids comes with the same rows"):
+        project.ship(database, replace(step, child="kids", key=key))
+
+
 def test_refuses_to_take_a_renamed_table_for_one_that_goes_and_another_that_comes(
     project: Evolving, database: Database
 ) -> None:
@@ -150,6 +211,33 @@ def test_an_edit_of_a_column_that_came_again_is_one(project: Evolving, database:
     database.execute("UPDATE parents SET one = 'mine' WHERE name = 'ada'")
     with pytest.raises(ConflictError, match="one was changed from 'a' to 'mine'"):
         project.run(database, "downgrade", "seed_base")
+
+
+def test_what_was_met_in_a_column_says_nothing_of_another_one_with_its_name(
+    project: Evolving, database: Database
+) -> None:
+    database.execute("UPDATE parents SET one = 'mine' WHERE name = 'ada'")
+    rows = {"ada": {"one": "seeded"}, "bob": {"one": "b"}}
+    project.ship(database, replace(START, rows=rows), seed_conflict="overwrite")
+    assert claims(database) == 1
+    project.ship(database, replace(START, columns={}, rows=without("one")))
+    project.ship(database, START)
+    project.run(database, "downgrade", "seed_base")
+    assert project.rows(database)["parents"] == set()
+
+
+def test_a_schema_revision_that_needs_what_earlier_seeds_wrote_says_how_it_has_that(
+    project: Evolving, database: Database, new: Database
+) -> None:
+    project.run(new, "upgrade", "head")
+    columns, rows = {"one": PLAIN, "two": PLAIN}, {row: {**v, "two": "t"} for row, v in ROWS.items()}
+    project.ship(database, replace(START, columns=columns, rows=rows))
+    project.ship(database, replace(START, columns={**columns, "two": REQUIRED}, rows=rows))
+    with pytest.raises(SeedError, match=r"(?s)failed: .*two.*run alembic upgrade seed_0002 first"):
+        project.run(new, "upgrade", "head")
+    for stop in ("seed_0002", "head"):
+        project.run(new, "upgrade", stop)
+    assert project.rows(new) == project.rows(database)
 
 
 def test_a_column_that_a_schema_revision_renames_keeps_its_values_and_is_nobodys_edit(

@@ -182,7 +182,8 @@ class PostgreSQLDialect(SeedDialect):
 
     def lock_tables(self, tables: Sequence[str]) -> Iterable[sa.Executable]:
         """SHARE ROW EXCLUSIVE: who adds a foreign key, a partition, a child or a trigger waits, too."""
-        yield _lock(map(identifier, tables), "SHARE ROW EXCLUSIVE")
+        if tables:
+            yield _lock(map(identifier, tables), "SHARE ROW EXCLUSIVE")
 
     def lock_pointing(
         self, references: Sequence[Reference], tables: Sequence[str]

@@ -306,8 +306,10 @@ def _timestamp(text: str) -> str:
     return parse_timestamp(text).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
-def _decimal(text: str) -> float:
+def _decimal(text: str | float) -> float:
     """The number that is stored for a decimal; SeedError where it would be another one."""
+    # Lines from before a column's type changed may hold a number.
+    text = str(text)
     number = float(text)
     # Fifteen digits always fit; of more, some do.
     if len(text) > 15 and Decimal(repr(number)) != Decimal(text):

@@ -24,26 +24,31 @@ class Renewed:
     """
 
     def __init__(self, states: Iterable[Tables] = ()) -> None:
-        self._since: dict[str, dict[str, int]] = {}
+        self.since: dict[str, dict[str, int]] = {}
+        """By table and column, the state from which on it is another than before."""
         seen: dict[str, set[str]] = {}
         now: dict[str, set[str]] = {}
         for number, tables in enumerate(states):
             for name, table in tables.items():
                 again = (table.columns.keys() - now.get(name, set())) & seen.get(name, set())
                 if again:
-                    self._since.setdefault(name, {}).update(dict.fromkeys(again, number))
+                    self.since.setdefault(name, {}).update(dict.fromkeys(again, number))
                 now[name] = set(table.columns)
                 seen.setdefault(name, set()).update(table.columns)
 
     def concerns(self, table: str, number: int) -> bool:
         """Whether lines of a table in the file with this number may say something of other columns."""
-        return any(number < since for since in self._since.get(table, {}).values())
+        return any(number < since for since in self.since.get(table, {}).values())
+
+    def others(self, table: str, number: int) -> set[str]:
+        """The columns of a table that the state with this number may have, and that are others later."""
+        return {name for name, since in self.since.get(table, {}).items() if number < since}
 
     def settle(self, change: Change, number: int) -> Change:
         """The change of a line in the file with this number, without what it says of other columns."""
         if not self.concerns(change.table, number):
             return change
-        others = {name for name, since in self._since[change.table].items() if number < since}
+        others = self.others(change.table, number)
 
         def rest(row: Row | None) -> Row | None:
             return row if row is None else {name: row[name] for name in row if name not in others}

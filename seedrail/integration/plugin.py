@@ -10,6 +10,7 @@ from alembic.operations.ops import MigrationScript, UpgradeOps
 from alembic.runtime.migration import MigrationContext
 from alembic.runtime.plugins import Plugin
 from alembic.util import PriorityDispatchResult
+from sqlalchemy.exc import DBAPIError
 
 import seedrail.integration.operations  # noqa: F401 - registers what revisions call
 from seedrail.dialects import dialect_named
@@ -105,7 +106,13 @@ def _begun_run(
         else:
             _lock(migration, lock_timeout)
         SeedRun.of(migration).follow_history()
-        yield
+        try:
+            yield
+        except DBAPIError as error:
+            failure = SeedRun.of(migration).schema_failure(error)
+            if failure is None:
+                raise
+            raise failure from error
 
 
 def _attach(context: MigrationContext, catalog: "Callable[[], SeedCatalog]", options: RunOptions) -> None:

@@ -7,7 +7,7 @@ and stops on its way where rows were kept.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.util import CommandError, to_list
+from sqlalchemy.exc import DBAPIError
 
 from seedrail.dialects import dialect_named
-from seedrail.errors import OptionError, SetupError, StateError
-from seedrail.failures import named_failures
+from seedrail.errors import OptionError, SeedError, SetupError, StateError
+from seedrail.failures import failure_of, named_failures
 from seedrail.history.changefile import TEXT_UP_TO
 from seedrail.history.history import SEED_BASE, is_seed, without_steps
 from seedrail.history.rail import ORPHAN, RESTORE_OR_DELETE, Rail
@@ -85,6 +86,8 @@ class SeedRun:
         self.rail = Rail(context.script)
         self.journey: _Journey | None = None
         self._stepped: tuple[str, bool] | None = None
+        self._running: tuple[Sequence[Any], int] = (), 0
+        """The steps, and the number of the one that runs."""
         self._came: frozenset[tuple[str, str]] = frozenset()
 
     @property
@@ -190,7 +193,8 @@ class SeedRun:
             self.journey = _journey(steps, self.rail)
             arrivals = self._arrivals(steps)
             try:
-                for one in steps:
+                for number, one in enumerate(steps):
+                    self._running = steps, number
                     yield one
                     self._refuse_still(one)
                     if arrivals and isinstance(one, RevisionStep) and not is_seed(one.revision):
@@ -214,6 +218,23 @@ class SeedRun:
         connection = online(self.context)
         if connection is not None:
             self.answers.begin(dialect_named(connection.dialect.name).files(connection))
+
+    def schema_failure(self, error: DBAPIError) -> SeedError | None:
+        """What it may mean that a schema revision fails behind seeds; None for any other failure."""
+        failure, (steps, number) = failure_of(error), self._running
+        revisions = [one.revision for one in steps if isinstance(one, RevisionStep)]
+        failed = steps[number].revision if revisions else None
+        if failure is None or failed is None or is_seed(failed) or not steps[number].is_upgrade:
+            return None
+        below = [one.revision for one in revisions if is_seed(one)]
+        seeds = [one for one in below if failed.revision not in self.rail.history.at_or_below([one])]
+        if not seeds:
+            return None
+        return SeedError(
+            f"schema revision {failed.revision} failed: {failure.reason}; nothing was written\n"
+            "  a run moves its seeds after all of its schema revisions: if this one needs what earlier seeds"
+            f" write, run alembic upgrade {seeds[-1]} first"
+        )
 
     def _arrivals(self, steps: Sequence[Any]) -> Arrivals | None:
         """What the schema brings before the seeds move, to a database that has some."""
@@ -290,11 +311,39 @@ class SeedRun:
             return {name: _SetState(source) for name in names if up or self._allows(name)}
         bring_over(connection)
         refuse_row_security(self.context, [(None, name) for name in TABLE_NAMES])
-        recorded = {name: _SetState(SEED_BASE) for name in names}
+        recorded: dict[str, _SetState] = {}
         for row in connection.execute(sa.select(seed_state)):
             recorded[row.seed_set] = _SetState(row.revision, row.status == _LEFT_OUT)
             self._refuse_other_content(row)
-        return recorded
+        return {**self._heirs(names, recorded), **recorded}
+
+    def _heirs(self, names: Iterable[str], recorded: "Mapping[str, _SetState]") -> dict[str, "_SetState"]:
+        """Sets that the ledger does not know: they are where that set is which had, or has, their tables."""
+        found = {}
+        for name in names:
+            kin = sorted(other for other in self.rail.kin(name) if other in recorded)
+            found[name] = recorded[kin[0]] if kin else _SetState(SEED_BASE)
+        return found
+
+    def _refuse_parted(
+        self, source: str, target: str, names: Collection[str], recorded: "Mapping[str, _SetState]"
+    ) -> None:
+        """Raise StateError where a seeded table goes to another set on a way up, and one of both is not moved."""
+        before, upward = self.rail.tables_at(source), self.rail.position(source) < self.rail.position(target)
+        for table, now in self.rail.tables_on_way(source, target).items() if upward else ():
+            sets = {before[table].set, now.set} if table in before else {now.set}
+            others = sorted(name for name in sets.difference(names) if name in recorded)
+            if not others or not sets & set(names):
+                continue
+            at = ", ".join(f"{shown(name)} is at {recorded[name].revision}" for name in others)
+            apart = any(recorded[name].revision != source for name in others)
+            first = f"bring them to one revision first: alembic upgrade {source}, with"
+            way = first if apart else "ask for all:"
+            raise StateError(
+                f"the table {shown(table)} changes its seed set between {source} and {target}, and this run"
+                f" does not take both along: {at}; nothing was written\n"
+                f"  {way} {self.options.spelled('seed_sets', ','.join(sorted(sets)))}"
+            )
 
     def check_content(self) -> None:
         """Raise StateError where the database holds what another history's revision of that id brought."""
@@ -326,6 +375,7 @@ class SeedRun:
         for name in left_out:
             self._leave_out(name, recorded[name])
         for source, names in sources.items():
+            self._refuse_parted(source, target, names, recorded)
             moved += self._move_sets(names, source, target)
         self._report(moved, target)
 

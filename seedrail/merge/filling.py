@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from uuid import UUID as RowId  # noqa: N811 -- not the staging's type
 
@@ -72,6 +73,7 @@ class Filling:
         self.stand_ins: StandIns = {}
         self.placed: set[tuple[str, str]] = set()
         self.earlier = Earlier()
+        self.anew: set[str] = set()
 
     def load(self, tables: Sequence[StagedTable]) -> None:
         """Stage what the move does to rows, or load it where nothing can be in the way."""
@@ -83,7 +85,17 @@ class Filling:
 
     def _net_rows(self, seen: Callable[[int], None] | None = None) -> Iterator[Lone | Change]:
         """What the move does to rows; `seen` is told how many bytes of the change files were read."""
-        return self.earlier.settle(self.move.rail.net_rows(self.move.source, self.move.target, seen))
+        changes = self.move.rail.net_rows(self.move.source, self.move.target, seen)
+        if self.anew:
+            changes = chain((one for one in changes if one.table not in self.anew), self._rows_anew())
+        return self.earlier.settle(changes)
+
+    def _rows_anew(self) -> Iterator[Change]:
+        """All rows of tables that the run's own schema revisions have made anew."""
+        rail, target = self.move.rail, self.move.target
+        rows = {(name, id_) for at in rail.fold(target) for name in self.anew for id_ in at.get(name, ())}
+        for (table, id_), values, given in rail.lives(target, rows):
+            yield Change(table, id_, None, values, given[EXISTS], given, first_revision=given[EXISTS])
 
     def _kept_apart(self, changes: Iterable[Lone | Change], kept: list[Change]) -> Iterator[Lone | Change]:
         """Changes, but for those that only say what rows keep."""

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.schema import DropTable
 
 from seedrail.errors import HiddenRows, SeedError
-from seedrail.failures import UNUSABLE, failure_of
+from seedrail.failures import UNIQUE, UNUSABLE, failure_of
 from seedrail.history.absent import as_it_is_now, gone_tables, refuse_columns_to_come
 from seedrail.history.history import SEED_BASE
 from seedrail.history.rail import Rail
@@ -87,6 +87,11 @@ class Move:
         return self.rail.position(self.source) < self.rail.position(self.target)
 
     @property
+    def upper(self) -> str:
+        """The upper one of its ends."""
+        return max(self.source, self.target, key=self.rail.position)
+
+    @property
     def further(self) -> str:
         """Where the way goes on from the target, if that is a stop."""
         return self.final if self.final != self.target else ""
@@ -139,6 +144,7 @@ class _Runner(Filling):
         if self.look is None or not self.look.ahead:
             refuse_columns_to_come(move.rail, span, frozen, live.names, heads)
         frozen, self.earlier = earlier_values(move.rail, span, frozen, live.required)
+        self.anew = {table.name for table in frozen if (table.name, table.id) in move.came}
         if move.upgrade:
             self.stand_ins = find_stand_ins(self.context, frozen, move.options.stand_ins())
         tables = [self._staged(table, live) for table in frozen]
@@ -190,10 +196,13 @@ class _Runner(Filling):
 
     def _settle_defaults(self, staged: Sequence[StagedTable], live: Live) -> None:
         """A state that lacks a column has its default in it."""
-        ends = [self.move.rail.tables_at(one) for one in (self.move.source, self.move.target)]
+        move = self.move
         for table in staged:
             name = table.name
-            source, target = (at[name].columns if name in at else table.columns for at in ends)
+            source, target = (
+                move.rail.columns_seen_from(name, end, (move.source, move.target)) or table.columns
+                for end in (move.source, move.target)
+            )
             self.run_all(settle_defaults(self.dialect, table, live.defaults.get(name, {}), (source, target)))
             if self.connection is not None:
                 lacking = live.required.get(name, frozenset()) & set(table.columns) - set(target)
@@ -307,6 +316,9 @@ class _Runner(Filling):
             held=self.load_held(),
             claimed_at=self.positions.get(self.move.target, 0),
             came=self.move.came,
+            since=self.move.rail.renewed_since(
+                max(self.move.source, self.move.target, key=self.move.rail.position)
+            ),
         )
 
     def _marked(self) -> frozenset[tuple[str, str]] | None:
@@ -512,11 +524,10 @@ def _refusals() -> Iterator[None]:
         if failure is not None and failure.exit_code == UNUSABLE:
             # No row is wrong: the database's encoding is.
             raise failure from error
-        raise SeedError(
-            f"the database refused the seed: {said(error.orig)}; nothing was written\n"
-            "  a constraint of the tables forbids a row that the seed asks for: look for a live row"
-            " that takes the same unique value, or correct the document and its revision"
-        ) from None
+        # What is unique is told with the value; of other constraints the server shows whole rows.
+        reason = said(error.orig) if failure is None or failure.kind is UNIQUE else failure.reason
+        advice = f"\n  {failure.kind.advice}" if failure is not None else ""
+        raise SeedError(f"the database refused the seed: {reason}; nothing was written{advice}") from None
 
 
 _WRITES = frozenset({"inserted", "updated", "deleted"})

@@ -66,6 +66,8 @@ class Plan:
     """On a way down: the position at which what stays behind is claimed, the target's."""
     came: frozenset[tuple[str, str]] = frozenset()
     """On a way up: the columns (table, column) that came in this run, so that nobody can have edited them."""
+    since: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By table and column, the position from which on a column is another than its namesake before."""
 
     @property
     def upgrade(self) -> bool:

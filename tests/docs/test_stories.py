@@ -85,7 +85,11 @@ def test_git_shows_change_files_in_words_as_their_page_says(tmp_path: Path) -> N
     def sh(commands: str) -> str:
         return subprocess.run(
             ["sh", "-e"], input=commands, cwd=tmp_path, check=True, capture_output=True, text=True,
-            env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)},
+            # As on a machine where git knows nobody yet.
+            env={
+                **os.environ, "PATH": path, "PYTHONPATH": str(ROOT),
+                "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull,
+            },
         ).stdout  # fmt: skip
 
     seeds = tmp_path / "migrations" / "seeds"

@@ -55,7 +55,10 @@ class Step:
     release: bool = False
     renamed: tuple[str, str] | None = None
     child: str = "children"
-    key: tuple[str, str] = ("parent_id", "name")
+    key: tuple[str, ...] = ("parent_id", "name")
+    set: str = "parents"
+    apart: bool = False
+    """Whether the children are a set of their own."""
 
 
 @dataclass
@@ -84,8 +87,8 @@ class Evolving:
         )
         (self.root / "versions" / f"{revision}_by_hand.py").write_text(text)
 
-    def ship(self, database: Database, step: Step) -> None:
-        """Change models and document, and make what revisions there are to make."""
+    def ship(self, database: Database, step: Step, **options: str) -> None:
+        """Change models and document, make the revisions that it takes, and apply them with `options`."""
         before, self.step = self.step, step
         elements = [
             {"name": name, **values, "children": list(step.children.get(name, ()))}
@@ -93,13 +96,13 @@ class Evolving:
         ]
         (self.root / "parents.json").write_text(json.dumps(elements))
         files = set((self.root / "versions").iterdir())
-        options = {"seed_removed": "release"} if step.release else {}
-        self.run(database, "revision", "more", options=options, autogenerate=True)
+        removed = {"seed_removed": "release"} if step.release else {}
+        self.run(database, "revision", "more", options=removed, autogenerate=True)
         made = set((self.root / "versions").iterdir()) - files
         for file in made:
             if not file.name.startswith("seed_"):
                 self._by_hand(file, before)
-        self.run(database, "upgrade", "head")
+        self.run(database, "upgrade", "head", options=options)
 
     def _by_hand(self, file: Path, before: Step) -> None:
         text, step = file.read_text(), self.step
@@ -157,7 +160,7 @@ class Evolving:
             sa.UniqueConstraint("name", name="uq_parents_name"),
         )
         if self.step.table:
-            _children(metadata, self.step.child)
+            _children(metadata, self.step.child, self.step.key)
         return metadata
 
     @property
@@ -168,15 +171,24 @@ class Evolving:
         def flatten(element: Element) -> Any:
             values = {name: (element.model_extra or {}).get(name) for name in step.columns}
             yield SeedRow("parents", {"name": element.name, **values})
+            if not step.apart:
+                yield from children(element)
+
+        def children(element: Element) -> Any:
             for index, child in enumerate(element.children if step.table and step.seeded else ()):
                 link = {"parent_id": seed_id("parents", element.name), "name": child}
                 yield SeedRow(step.child, link, path=("children", index))
 
-        declared = [SeedTable(metadata.tables["parents"], ("name",))]
-        if step.table and step.seeded:
-            declared.append(SeedTable(metadata.tables[step.child], step.key))
         document = self.root / "parents.json"
-        return SeedCatalog([SeedSet("parents", document, Element, flatten, tuple(declared))])
+        tables = [SeedTable(metadata.tables["parents"], ("name",))]
+        kids = []
+        if step.table and step.seeded:
+            (kids if step.apart else tables).append(SeedTable(metadata.tables[step.child], step.key))
+        sets = [SeedSet(step.set, document, Element, flatten, tuple(tables))]
+        if kids:
+            refused = frozenset({"test"})
+            sets.append(SeedSet("kids", document, Element, children, tuple(kids), refused))
+        return SeedCatalog(sets)
 
     def rows(self, database: Database) -> dict[str, set[tuple[Any, ...]]]:
         """What is in the tables that there are."""
@@ -193,7 +205,7 @@ class Evolving:
         return ["seed_base", *sorted(file.name[:9] for file in (self.root / "versions").glob("seed_0*"))]
 
 
-def _children(metadata: sa.MetaData, name: str) -> None:
+def _children(metadata: sa.MetaData, name: str, key: tuple[str, ...]) -> None:
     sa.Table(
         name,
         metadata,
@@ -201,6 +213,7 @@ def _children(metadata: sa.MetaData, name: str) -> None:
         sa.Column("parent_id", sa.ForeignKey("parents.id", name="fk_children_parents"), nullable=False),
         sa.Column("name", sa.String(20), nullable=False),
         sa.UniqueConstraint("parent_id", "name", name="uq_children_name"),
+        *(sa.UniqueConstraint(one, name=f"uq_{name}_{one}") for one in key if len(key) == 1),
     )
 
 

@@ -197,6 +197,17 @@ class Rail:
             found |= self._header(one).every
         return found
 
+    def kin(self, seed_set: str) -> set[str]:
+        """The seed sets that have, or had, tables of a set, and those that theirs went to or came from."""
+        owners: dict[str, set[str]] = {}
+        for tables in self._states(SEED_BASE, self.head):
+            for name, table in tables.items():
+                owners.setdefault(name, set()).add(table.set)
+        found, shared = {seed_set}, [sets for sets in owners.values() if len(sets) > 1]
+        while more := {one for sets in shared if sets & found for one in sets} - found:
+            found |= more
+        return found - {seed_set}
+
     def between(self, lower: str, upper: str) -> tuple[SeedRevision, ...]:
         """The seed revisions above `lower` up to and including `upper`."""
         return self.revisions[self.index(lower) : self.index(upper)]
@@ -240,6 +251,20 @@ class Rail:
         """The columns that left their table on a way and came again."""
         lower, upper = sorted((source, target), key=self.position)
         return Renewed(self._states(lower, upper))
+
+    def renewed_since(self, revision: str) -> Mapping[str, Mapping[str, int]]:
+        """By table and column, the position from which on a column is another than its namesake before."""
+        return self._renewed(SEED_BASE, revision).since
+
+    def columns_seen_from(self, table: str, end: str, span: tuple[str, str]) -> set[str]:
+        """The columns that a state at an end of a way has, of those that the way's upper end knows.
+
+        None where it has no such table; without those that are others at the upper end.
+        """
+        lower, upper = sorted(span, key=self.position)
+        frozen = self.tables_at(end).get(table)
+        others = self._renewed(lower, upper).others(table, self.position(end) - self.position(lower))
+        return set(frozen.columns) - others if frozen is not None else set()
 
     def _states(self, lower: str, upper: str) -> list[Mapping[str, FrozenTable]]:
         """The tables of each seed state on a way up, its ends included."""
@@ -315,8 +340,11 @@ class Rail:
                 changed = change.new if change.old is None else changed_columns(change.old, change.new)
                 given[row] |= dict.fromkeys(changed, one.revision)
                 values[row] |= change.new
+        tables = self.tables_at(revision)
         for row, found in values.items():
-            yield row, found, given[row]
+            columns = tables[row[0]].columns if row[0] in tables else found
+            # What a column held went with it.
+            yield row, {name: value for name, value in found.items() if name in columns}, given[row]
 
     def held(self, revision: str, rows: Collection[tuple[str, str]]) -> Iterator[tuple[str, str, int]]:
         """For some rows (table, seed id), each position up to `revision` at which the seed had them."""

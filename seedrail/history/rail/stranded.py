@@ -101,8 +101,7 @@ def refuse_renamed(
     (olds, frozen), (news, tables) = before, after
     for gone in [name for name in frozen if name not in tables and name not in models]:
         for new in [name for name in tables if name not in frozen]:
-            old_rows = _keys(frozen[gone], olds.get(gone, {}))
-            if 2 * len(old_rows & _keys(tables[new], news.get(new, {}))) > len(old_rows):
+            if _are_mostly_the_same((frozen[gone], olds.get(gone, {})), (tables[new], news.get(new, {}))):
                 raise SetupError(
                     f"the seeded table {shown(gone)} goes, and {shown(new)} comes with the same rows;"
                     " no revision was written\n"
@@ -113,7 +112,18 @@ def refuse_renamed(
                 )
 
 
-def _keys(table: FrozenTable, rows: Mapping[str, Row]) -> set[tuple[object, ...]]:
-    """The natural keys of rows, but for links, which hold seed ids."""
-    names = [name for name in table.key if name not in table.foreign_keys]
-    return {tuple(row.get(name) for name in names) for row in rows.values()} if names else set()
+def _are_mostly_the_same(
+    one: tuple[FrozenTable, Mapping[str, Row]], other: tuple[FrozenTable, Mapping[str, Row]]
+) -> bool:
+    """Whether most rows of a table have the key of a row of another, or its values in all common columns."""
+    common = sorted(one[0].columns.keys() & other[0].columns.keys())
+    for mine, theirs in ((_own_key(one[0]), _own_key(other[0])), (common, common)):
+        rows = {_values(row, mine) for row in one[1].values()} if mine and theirs else set()
+        if 2 * len(rows & {_values(row, theirs) for row in other[1].values()}) > len(rows):
+            return True
+    return False
+
+
+def _own_key(table: FrozenTable) -> list[str]:
+    """The columns of a natural key but for links, unless it is made of these alone."""
+    return [name for name in table.key if name not in table.foreign_keys] or list(table.key)

@@ -190,7 +190,14 @@ def _chapters(plan: Plan) -> sa.CTE:
         sa.and_(claim.c.position <= target, claim.c.position >= at_target).label("below"),
         (claim.c.stands != CUT).label("meets"),
     )
-    return rows.where(claim.c.table_name.in_([table.name for table in plan.tables])).cte("chapters")
+    # What was met in a column that is gone says nothing of another one with its name.
+    others = [
+        sa.and_(claim.c.table_name == table.name, claim.c.column_name == name, claim.c.position < since_then)
+        for table in plan.tables
+        for name, since_then in plan.since.get(table.name, {}).items()
+    ]
+    of_tables = claim.c.table_name.in_([table.name for table in plan.tables])
+    return rows.where(of_tables, ~sa.or_(sa.false(), *others)).cte("chapters")
 
 
 def _counted(plan: Plan) -> sa.Subquery:
