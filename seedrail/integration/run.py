@@ -328,7 +328,7 @@ class SeedRun:
     def _refuse_parted(
         self, source: str, target: str, names: Collection[str], recorded: "Mapping[str, _SetState]"
     ) -> None:
-        """Raise StateError where a seeded table goes to another set on a way up that takes only one of both."""
+        """Raise StateError where a seeded table goes to another set on a way up that takes one of both."""
         before, upward = self.rail.tables_at(source), self.rail.position(source) < self.rail.position(target)
         for table, now in self.rail.tables_on_way(source, target).items() if upward else ():
             sets = {before[table].set, now.set} if table in before else {now.set}

@@ -254,16 +254,21 @@ class Rail:
 
     def renewed_since(self, revision: str) -> Mapping[str, Mapping[str, int]]:
         """By table and column, the position from which on a column is another than its namesake before."""
-        return self._renewed(SEED_BASE, revision).since
+        found = self._renewed(SEED_BASE, revision).since
+        at = [0, *(self.position(one.revision) for one in self.revisions)]
+        return {
+            table: {column: at[number] for column, number in columns.items()}
+            for table, columns in found.items()
+        }
 
     def columns_seen_from(self, table: str, end: str, span: tuple[str, str]) -> set[str]:
-        """The columns that a state at an end of a way has, of those that the way's upper end knows.
+        """The columns that a state at an end of a way has, without those that are others at its upper end.
 
-        None where it has no such table; without those that are others at the upper end.
+        None where it has no such table.
         """
         lower, upper = sorted(span, key=self.position)
         frozen = self.tables_at(end).get(table)
-        others = self._renewed(lower, upper).others(table, self.position(end) - self.position(lower))
+        others = self._renewed(lower, upper).others(table, self.index(end) - self.index(lower))
         return set(frozen.columns) - others if frozen is not None else set()
 
     def _states(self, lower: str, upper: str) -> list[Mapping[str, FrozenTable]]:
