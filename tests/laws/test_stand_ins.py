@@ -251,6 +251,28 @@ def test_nobody_stands_in_for_an_owners_empty_link_that_a_revision_gives_back(ma
     assert world.content() == start
 
 
+@pytest.mark.parametrize("first", ["u", None])
+@pytest.mark.parametrize("step", [True, False])
+def test_an_owners_empty_link_that_shall_be_empty_is_theirs_again_after_a_stand_in(
+    make: Make, first: str | None, step: bool
+) -> None:
+    """It was kept, or an unknown owner's; then the seed wants nobody, and the run somebody in the place."""
+    world = begin(make, state("nobody"), state(), state(size=2), users="uv")
+    own_group(world)
+    start = world.content()
+    world.owner = first
+    world.upgrade("seed_0001", "keep")
+    seeded = world.content()["groups"]
+    world.owner = "v"
+    world.upgrade()
+    assert owner(world) == "v"
+    if step:
+        world.downgrade("seed_0001", "abort")
+        assert world.content()["groups"] == seeded
+    world.downgrade("seed_base", "abort")
+    assert world.content() == start
+
+
 @given(history=histories(), asked=st.lists(OWNERS, min_size=4, max_size=4))
 def test_what_a_step_up_wrote_is_there_again_after_the_way_down(
     make: Make, history: Any, asked: list[str | None]

@@ -185,7 +185,9 @@ def _conflicts(plan: Plan) -> dict[str, ColumnElement[bool]]:
 def _verdict(plan: Plan) -> ColumnElement[Any]:
     asked, take_or_own = _C.kind.is_not(None), sa.case((_C.wins, TAKE), else_=OWN)
     overwrites = plan.upgrade and plan.policy is Policy.OVERWRITE
-    theirs = sa.and_(_theirs(), _C.popped.is_(None), ~_C.as_wanted)
+    # An empty link that shall be empty is written, too, where somebody stands in for it.
+    changes = sa.or_(~_C.as_wanted, ~_C.as_landing)
+    theirs = sa.and_(_theirs(), _C.popped.is_(None), changes)
     whole = _C.top == CUT if plan.upgrade else _passed_cut()
     comes_whole = sa.false() if plan.upgrade else sa.and_(_C.popped.is_(None), _passed_cut())
     return sa.case(
