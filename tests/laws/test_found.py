@@ -342,7 +342,7 @@ def test_a_row_that_a_way_down_only_passes_takes_nobodys_unique_value(make: Make
 
 @pytest.mark.parametrize("policy", ["keep", "overwrite"])
 def test_a_row_that_was_given_the_name_of_one_to_come_is_not_taken_for_it(make: Make, policy: str) -> None:
-    """The one that comes finds its name taken, if the other is kept; else that makes way, and is back later."""
+    """The one that comes finds its name taken, if the other is kept; else that makes way for it."""
     world = make(([groups(c=0), groups(a=1)], 99, [False] * 2))
     world.install_schema()
     world.upgrade("seed_0001")
