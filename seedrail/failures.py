@@ -94,8 +94,8 @@ NO_SCHEMA = Kind(
 
 UNIQUE = Kind(
     "unique",
-    "a constraint of the tables forbids it: look for a live row that takes the same unique value, or correct the"
-    " document and its revision",
+    "a constraint of the tables forbids it: look for a live row that takes the same unique value, or correct"
+    " the document and its revision",
     ("23505",),
     (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY),
     ENDED,
